@@ -1,0 +1,1 @@
+"""Databases: proved backups, and restores that touch nothing before they are sure."""

@@ -1,0 +1,1 @@
+"""Docker on one machine: compose projects, images, base images, the engine itself."""

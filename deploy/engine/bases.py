@@ -1,0 +1,151 @@
+"""Base images: the official ones where a registry answers, otherwise made here from Debian's packages, under the same tags.
+
+A recipe is one file, `docker/base/<name>.Dockerfile`, whose first line says `# provides: <tags>`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from deploy.model.command import Command
+from deploy.model.dockerfile import base_images
+from deploy.model.errors import CommandError, DeployError
+from deploy.model.stack import Service
+from deploy.shell import LocalShell
+from deploy.ui import Console, Step
+
+PULL_TIMEOUT_S = 900
+_PROVIDES = re.compile(r"^# provides: (.+)$", re.MULTILINE)
+_DEBIAN = re.compile(r"debian:(bookworm|trixie|forky|sid)(-slim)?")
+
+
+def recipe_folder() -> Path:
+    """`docker/base` of this checkout, or its copy inside an installed package."""
+    package = Path(__file__).parents[1]
+    inside = package / "docker" / "base"
+    return inside if inside.is_dir() else package.parent / "docker" / "base"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to make an image here."""
+
+    file: Path
+    provides: tuple[str, ...]
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return base_images(self.file.read_text(), {}, {})
+
+
+def needed_images(services: Iterable[Service]) -> tuple[str, ...]:
+    """Every image that building and running these services starts from."""
+    needed: list[str] = []
+    for service in services:
+        if service.build is None:
+            needed.append(service.image)
+        elif service.build.local and service.build.dockerfile_path.is_file():
+            build = service.build.definition
+            text = service.build.dockerfile_path.read_text()
+            needed += base_images(text, build.get("args") or {}, build.get("additional_contexts") or {})
+    return tuple(dict.fromkeys(needed))
+
+
+class BaseImages:
+    """Obtains images for the engine of this machine. Remembers for its lifetime whether a registry answers."""
+
+    def __init__(self, shell: LocalShell, console: Console, project_root: Path) -> None:
+        self._shell = shell
+        self._console = console
+        self._root = project_root
+        self._registry_answers = True
+
+    def ensure(self, references: Iterable[str]) -> None:
+        """Make every image present. Raises DeployError for one that can neither be pulled nor made."""
+        for reference in references:
+            if not self.present(reference):
+                self._obtain(reference)
+
+    def present(self, reference: str) -> bool:
+        return self._shell.run(Command("docker", "image", "inspect", "--format", "{{.Id}}", reference), check=False).ok
+
+    def _obtain(self, reference: str) -> None:
+        with self._console.step(f"Obtain {reference}") as step:
+            error = self._pull(reference, step)
+            if error is None:
+                step.result = "pulled"
+                return
+            if _DEBIAN.fullmatch(reference):
+                self._bootstrap(reference, step)
+            elif recipe := self._recipes().get(reference):
+                self._build(recipe, step)
+            else:
+                raise DeployError(
+                    f"{reference}: cannot be pulled, and there is no recipe for it",
+                    f"reach a registry, or add docker/base/<name>.Dockerfile that says '# provides: {reference}'",
+                    details=error,
+                )
+            step.result = "cannot be pulled: made here from Debian's packages"
+
+    def _pull(self, reference: str, step: Step) -> str | None:
+        """None when the image has come, else why not. After one silence no other image is asked for."""
+        if not self._registry_answers and (_DEBIAN.fullmatch(reference) or reference in self._recipes()):
+            return "no registry answers"
+        step.show("pulling")
+        try:
+            self._shell.run(Command("docker", "pull", "--quiet", reference), timeout_s=PULL_TIMEOUT_S)
+        except CommandError as error:
+            self._registry_answers = False
+            return error.stderr
+        return None
+
+    def _recipes(self) -> Mapping[str, Recipe]:
+        return _recipes_in((recipe_folder(), self._root / "docker" / "base"))
+
+    def _build(self, recipe: Recipe, step: Step) -> None:
+        self.ensure(recipe.needs)
+        step.show(f"building from {recipe.file.name}")
+        command = Command("docker", "build", "--progress", "plain").each("--tag", recipe.provides)
+        command = command.then("--file", str(recipe.file), str(recipe.file.parent))
+        self._shell.run(command, on_line=step.show)
+
+    def _bootstrap(self, reference: str, step: Step) -> None:
+        """A Debian root file system, straight from the bootstrap tool into `docker import`."""
+        suite = reference.removeprefix("debian:").removesuffix("-slim")
+        build = Command(str(recipe_folder() / "debian.sh"), suite)
+        if os.getuid():
+            build = Command("sudo", "-n", *build)
+        take = Command("docker", "import", "--change", 'CMD ["bash"]', "-", reference)
+        done = 0
+        with self._shell.start(build) as source, self._shell.start(take) as sink:
+            while chunk := source.read(1 << 16):
+                sink.write(chunk)
+                done += len(chunk)
+                step.progress(done)
+            trouble = source.read_stderr(1 << 16)
+            if source.wait():
+                raise DeployError(
+                    f"{reference}: cannot be made here",
+                    "this needs root (or sudo without a password) on Debian or Ubuntu; elsewhere, reach a registry",
+                    details=trouble.decode(errors="replace"),
+                )
+            sink.close_stdin()
+            if sink.wait():
+                raise DeployError(f"{reference}: docker import failed", details=sink.read_stderr(1 << 16).decode())
+
+
+@cache
+def _recipes_in(folders: tuple[Path, ...]) -> dict[str, Recipe]:
+    """Tag to recipe; a project's own recipes win over ours."""
+    recipes: dict[str, Recipe] = {}
+    for folder in folders:
+        for file in sorted(folder.glob("*.Dockerfile")):
+            if provides := _PROVIDES.search(file.read_text()):
+                recipe = Recipe(file, tuple(provides[1].split()))
+                recipes |= dict.fromkeys(recipe.provides, recipe)
+    return recipes

@@ -1,0 +1,100 @@
+"""Compose projects: their normalized model, and the commands that work on them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deploy.model.command import Command
+from deploy.model.errors import CommandError, UsageError
+from deploy.model.stack import Stack, parse_stack
+from deploy.shell import LocalShell
+
+DOCKER = Command("docker")
+_WARNING = re.compile(r'level=warning msg="((?:[^"\\]|\\.)*)"')
+
+
+@dataclass(frozen=True)
+class ComposeProject:
+    """The compose files of one environment on this machine, under one project name."""
+
+    shell: LocalShell
+    name: str
+    files: tuple[Path, ...]
+    env_file: Path | None = None
+
+    @property
+    def command(self) -> Command:
+        """`docker compose` with the project's name and files."""
+        base = DOCKER.then("compose", "--project-name", self.name)
+        return base.option("--env-file", str(self.env_file) if self.env_file else None).each(
+            "--file", map(str, self.files)
+        )
+
+    def model(self) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+        """The normalized model with every profile's services, and compose's warnings about it.
+
+        Raises UsageError when the files are invalid or need variables that are not set; every one is named.
+        """
+        done = self.shell.run(self.command.then("config", "--format", "json"), check=False)
+        if not done.ok:
+            raise self._invalid(done.stderr)
+        warnings = tuple(dict.fromkeys(found.replace('\\"', '"') for found in _WARNING.findall(done.stderr)))
+        return json.loads(done.stdout), warnings
+
+    def stack(self) -> tuple[Stack, tuple[str, ...]]:
+        document, warnings = self.model()
+        return parse_stack(document), warnings
+
+    def _invalid(self, stderr: str) -> UsageError:
+        missing = self._missing_variables()
+        if missing:
+            where = self.env_file or "the environment"
+            return UsageError(
+                f"{where}: not set: {', '.join(missing)}", f"set them in {where}; .env.example says what they are"
+            )
+        files = ", ".join(str(path) for path in self.files)
+        return UsageError(
+            f"docker compose does not accept {files}", "mend what the message above names", details=stderr
+        )
+
+    def _missing_variables(self) -> Sequence[str]:
+        """Variables that the files call required and that nothing sets."""
+        done = self.shell.run(self.command.then("config", "--variables"), check=False)
+        rows = [line.split() for line in done.stdout.splitlines()[1:]]
+        required = {row[0] for row in rows if row[1:2] == ["true"]}
+        return sorted(name for name in required if not (self._env_file_values() | self.shell.environ()).get(name))
+
+    def _env_file_values(self) -> dict[str, str]:
+        from dotenv import dotenv_values
+
+        values = dotenv_values(self.env_file, interpolate=False) if self.env_file else {}
+        return {name: value or "" for name, value in values.items()}
+
+
+def published_by(shell: LocalShell, port: int) -> str | None:
+    """The container that publishes a port of this machine, by name."""
+    done = shell.run(DOCKER.then("ps", "--filter", f"publish={port}", "--format", "{{.Names}}"), check=False)
+    return done.stdout.strip().splitlines()[0] if done.ok and done.stdout.strip() else None
+
+
+def require_compose(shell: LocalShell) -> str:
+    """The version of compose. Raises CommandError when `docker compose` does not answer."""
+    done = shell.run(DOCKER.then("compose", "version", "--short"), check=False)
+    if not done.ok:
+        raise CommandError(
+            "docker compose v2 is not installed on this machine",
+            exit_code=done.exit_code,
+            remedy="inv host.setup installs it",
+        )
+    return done.stdout.strip()
+
+
+def user_environment() -> dict[str, str]:
+    """What dev compose files may refer to, so that files made in the checkout belong to whoever works in it."""
+    return {"DEPLOY_UID": str(os.getuid()), "DEPLOY_GID": str(os.getgid())}

@@ -1,0 +1,89 @@
+"""The digest of everything a build reads from this machine: equal digests mean that building again changes nothing.
+
+Times and permissions other than the executable bit do not count, so a fresh clone of a commit gives the digest that the
+host's release was recorded with, and a deploy of it says that there is nothing to do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from deploy.model.dockerignore import IgnoreRules
+from deploy.model.errors import UsageError
+from deploy.model.fingerprint import digest
+from deploy.model.stack import Build
+
+EXECUTABLE = 0o100
+
+
+def build_digest(build: Build, service: str) -> str:
+    """Sixteen hexadecimal digits over the build definition, its Dockerfile and the files of its contexts.
+
+    A context that is not a folder of this machine (a repository's address) counts by its name. Raises UsageError when the
+    context or the Dockerfile is missing.
+    """
+    definition = dict(build.definition) | {"context": build.context}
+    if build.local:
+        if not Path(build.context).is_dir():
+            raise UsageError(
+                f"services.{service}.build.context: no folder {build.context}", "mend the path in the compose file"
+            )
+        if "dockerfile_inline" not in definition and not build.dockerfile_path.is_file():
+            raise UsageError(
+                f"services.{service}.build.dockerfile: no file {build.dockerfile_path}",
+                "mend the path in the compose file",
+            )
+        definition["context"] = folder_digest(Path(build.context), _ignore_rules(build))
+        if build.dockerfile_path.is_file():
+            definition["dockerfile"] = digest(build.dockerfile_path.read_text(errors="replace"))
+    definition["additional_contexts"] = {
+        name: folder_digest(Path(source), IgnoreRules(())) if Path(source).is_dir() else source
+        for name, source in (definition.get("additional_contexts") or {}).items()
+    }
+    return digest(definition)
+
+
+def folder_digest(folder: Path, rules: IgnoreRules) -> str:
+    """A digest over names, contents, link targets and executable bits of what the rules leave in."""
+    total = hashlib.sha256()
+    for path, relative in sorted(context_files(folder, rules), key=lambda found: found[1]):
+        total.update(f"{relative}\0".encode())
+        if path.is_symlink():
+            total.update(b"link\0" + os.readlink(path).encode() + b"\0")  # noqa: PTH115  # the text itself, unresolved
+        elif path.is_file():
+            total.update(b"x\0" if path.stat().st_mode & EXECUTABLE else b"-\0")
+            with path.open("rb") as content:
+                total.update(hashlib.file_digest(content, "sha256").digest())
+        else:
+            total.update(b"folder\0")
+    return total.hexdigest()[:16]
+
+
+def context_files(folder: Path, rules: IgnoreRules) -> Iterator[tuple[Path, str]]:
+    """Files, links and folders that a build sees, each with its path relative to the context."""
+    for current, folders, files in os.walk(folder):
+        here = Path(current)
+        below = here.relative_to(folder).as_posix()
+        prefix = "" if below == "." else f"{below}/"
+        kept = []
+        for name in folders:
+            ignored = rules.ignores(prefix + name)
+            if not ignored:
+                yield here / name, prefix + name
+            if (not ignored or rules.has_exceptions) and not (here / name).is_symlink():
+                kept.append(name)
+        folders[:] = kept
+        for name in files:
+            if not rules.ignores(prefix + name):
+                yield here / name, prefix + name
+
+
+def _ignore_rules(build: Build) -> IgnoreRules:
+    """The ignore file beside the Dockerfile wins over the one of the context, as in BuildKit."""
+    for file in (Path(f"{build.dockerfile_path}.dockerignore"), Path(build.context, ".dockerignore")):
+        if file.is_file():
+            return IgnoreRules(file.read_text().splitlines())
+    return IgnoreRules(())

@@ -1,0 +1,157 @@
+"""The development stack on this machine: everything around `docker compose` that a laptop needs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import NoReturn
+
+from deploy.engine.bases import BaseImages, needed_images
+from deploy.engine.compose import ComposeProject
+from deploy.engine.files import create_env_file
+from deploy.engine.install import engine_answers, local_user, set_up
+from deploy.engine.ports import require_free
+from deploy.model.command import Command
+from deploy.model.errors import CommandError, DeployError, UsageError
+from deploy.model.settings import nearest
+from deploy.model.stack import Service, Stack, one_service
+from deploy.shell import LocalShell
+from deploy.ui import Console
+
+HEALTH_TIMEOUT_S = 180
+
+
+def require_engine(shell: LocalShell, console: Console, *, yes: bool) -> None:
+    """See that this machine has a running engine with compose; set it up when the user agrees."""
+    if engine_answers(shell):
+        return
+    console.confirm(
+        "No Docker engine with compose answers on this machine. Install and start it from the distribution's packages?",
+        yes=yes,
+        consequence="no Docker engine with compose answers on this machine",
+    )
+    with console.step("Set up Docker on this machine"):
+        set_up(shell, user=local_user(), on_line=console.note)
+
+
+class DevStack:
+    """One project's development stack."""
+
+    def __init__(self, compose: ComposeProject, console: Console, root: Path) -> None:
+        self.compose = compose
+        self._shell = compose.shell
+        self._console = console
+        self._root = root
+
+    @cached_property
+    def stack(self) -> Stack:
+        """The normalized stack. Raises UsageError when the compose files or the env file are wrong."""
+        stack, warnings = self.compose.stack()
+        for warning in warnings:
+            self._console.warn(warning)
+        return stack
+
+    def require_env_file(self) -> None:
+        """Make the env file from its example on first use."""
+        path = self.compose.env_file
+        if path is None or path.is_file():
+            return
+        names = create_env_file(path)
+        generated = f", with generated values for {', '.join(names)}" if names else ""
+        self._console.say(f"Made {path.name} from .env.example{generated}.")
+
+    def up(self, services: Sequence[str] = ()) -> None:
+        """Obtain images, build, start, wait for health, migrate."""
+        for name in services:
+            self.require_service(name)
+        wanted = [service for service in self.stack.services.values() if not services or service.name in services]
+        require_free(self._shell, wanted, self.compose.name)
+        self.obtain(wanted)
+        self.build([service.name for service in wanted if service.build])
+        with self._console.step("Start and wait until healthy") as step:
+            command = self.compose.command.then("up", "--detach", "--no-build", "--remove-orphans", "--wait")
+            command = command.then("--wait-timeout", HEALTH_TIMEOUT_S, *services)
+            try:
+                self._shell.run(command, on_line=step.show)
+            except CommandError as error:
+                raise self._unhealthy(error) from error
+        for service in self.stack.with_command("migrate"):
+            if not services or service.name in services:
+                self.migrate(service)
+
+    def obtain(self, services: Iterable[Service]) -> None:
+        """See that the images these services start from are on this machine."""
+        BaseImages(self._shell, self._console, self._root).ensure(needed_images(services))
+
+    def require_service(self, name: str) -> None:
+        """Raises UsageError for a name that is no service of the stack."""
+        if name not in self.stack.services:
+            raise UsageError(f"there is no service '{name}'", nearest(name, [*self.stack.services]))
+
+    def build(self, services: Sequence[str], *, no_cache: bool = False) -> None:
+        if not services:
+            return
+        with self._console.step(f"Build {', '.join(services)}") as step:
+            plain = (
+                self.compose.command.then("--progress", "plain", "build").flag("--no-cache", no_cache).then(*services)
+            )
+            try:
+                self._shell.run(plain, on_line=step.show)
+            except CommandError as error:
+                raise DeployError(
+                    "the images cannot be built", "mend what the build names", details=error.details
+                ) from error
+
+    def migrate(self, service: Service) -> None:
+        command = service.options.migrate
+        if command:
+            with self._console.step(f"Migrate {service.name}") as step:
+                self._shell.run(self.inside(service.name, command), on_line=step.show)
+
+    def declared(self, name: str, service: str | None) -> Iterable[tuple[Service, Command]]:
+        """Services that declare `x-deploy.<name>`, or the one that is asked for."""
+        found = [one for one in self.stack.with_command(name) if service in (None, one.name)]
+        if not found:
+            one_service((), name)
+        for one in found:
+            command = one.options.command(name)
+            if command:
+                yield one, command
+
+    def inside(self, service: str, command: Command) -> Command:
+        """A command in a service's running container, or in one of its own where none runs."""
+        running = self._shell.run(self.compose.command.then("ps", "--quiet", service), check=False).stdout.strip()
+        if running:
+            return self.compose.command.then("exec", "--no-TTY", service, *command)
+        return self.compose.command.then("run", "--rm", "--no-TTY", service, *command)
+
+    def interactive(self, *words: str) -> NoReturn:
+        """Hand this process and its terminal over to `docker compose`."""
+        command = self.compose.command.then(*words)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.execvpe(command[0], command, self._shell.environ())
+
+    def addresses(self) -> list[tuple[str, str]]:
+        """Service and address of every published port."""
+        found = []
+        for service in self.stack.services.values():
+            for port in service.ports:
+                host = port.host_ip if port.host_ip not in {"", "0.0.0.0", "127.0.0.1"} else "localhost"  # noqa: S104
+                scheme = "http://" if port.http else ""
+                found.append((service.name, f"{scheme}{host}:{port.published}" + ("/" if port.http else "")))
+        return found
+
+    def _unhealthy(self, error: CommandError) -> DeployError:
+        template = "{{.Service}} {{.State}} {{.Health}}"
+        listed = self._shell.run(self.compose.command.then("ps", "--all", "--format", template), check=False).stdout
+        bad = [line.split()[0] for line in listed.splitlines() if not line.endswith(("running healthy", "running "))]
+        logs = self._shell.run(self.compose.command.then("logs", "--tail", 20, "--no-color", *bad), check=False).stdout
+        return DeployError(
+            f"not healthy: {', '.join(bad) or 'see above'}",
+            "mend it, then run inv dev.up again; inv dev.logs shows more",
+            details=logs or error.details,
+        )

@@ -1,0 +1,41 @@
+"""Writing a project's files so that nobody ever sees half of one."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from deploy.model.envfile import fill_example
+from deploy.model.errors import UsageError
+
+EXAMPLE = ".env.example"
+
+
+def write_whole(path: Path, text: str, *, mode: int = 0o600) -> None:
+    """Write a file that appears complete or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def create_env_file(path: Path) -> tuple[str, ...]:
+    """Make an environment file from `.env.example` beside it; the names of the variables that got a generated secret.
+
+    Raises UsageError when there is no example.
+    """
+    example = path.parent / EXAMPLE
+    if not example.is_file():
+        raise UsageError(f"{path}: no such file", f"write it, or add {example} to make it from")
+    text, names = fill_example(example.read_text())
+    write_whole(path, text)
+    return names

@@ -1,0 +1,46 @@
+"""The one error every expected failure is reported with."""
+
+from __future__ import annotations
+
+
+class DeployError(Exception):
+    """An expected failure: shown to the user as text, never as a traceback.
+
+    `message` says what happened and where, `remedy` what to type or change next, `details` is evidence such as the last
+    log lines of a container. `code` becomes the exit status.
+    """
+
+    def __init__(self, message: str, remedy: str = "", *, details: str = "", code: int = 1) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+        self.details = details
+        self.code = code
+
+    def __str__(self) -> str:
+        return "\n".join(part for part in (self.details.rstrip(), self.message, self.remedy) if part)
+
+
+class UsageError(DeployError):
+    """Input we cannot act on: nothing was touched. Exit status 2, as command lines have it."""
+
+    def __init__(self, message: str, remedy: str = "", *, details: str = "") -> None:
+        super().__init__(message, remedy, details=details, code=2)
+
+
+class CommandError(DeployError):
+    """A command ended with a status that its caller did not accept."""
+
+    def __init__(self, message: str, *, exit_code: int, stderr: str = "", remedy: str = "") -> None:
+        super().__init__(message, remedy, details=tail(stderr))
+        self.exit_code = exit_code
+        self.stderr = stderr
+
+
+class LinkLostError(DeployError):
+    """The connection to a host ended before the command did; what the command goes on to do there is unknown."""
+
+
+def tail(text: str, lines: int = 20) -> str:
+    """The last `lines` lines of a text, without the empty ones at its end."""
+    return "\n".join(text.rstrip().splitlines()[-lines:])

@@ -1,0 +1,103 @@
+"""`x-deploy`: what a service says about itself beside its compose definition."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from deploy.model.command import Command
+from deploy.model.errors import UsageError
+from deploy.model.kinds import Kind
+from deploy.model.settings import nearest
+
+COMMANDS = ("migrate", "pending", "makemigrations", "shell", "test")
+KEYS = (*COMMANDS, "kind", "overlap", "health_path", "tcp")
+
+
+@dataclass(frozen=True)
+class ServiceOptions:
+    """`x-deploy` of one service."""
+
+    kind: Kind | None = None
+    """Overrides detection."""
+    overlap: bool = False
+    """A worker that may run twice during a switch."""
+    health_path: str = "/"
+    """What the edge is asked for after a switch; any status below 500 is an answer."""
+    tcp: tuple[int, ...] = ()
+    """Container ports that the edge must pass through as plain TCP."""
+    migrate: Command | None = None
+    """Brings the database to this release's schema; run once, with the new image, before the release starts."""
+    pending: Command | None = None
+    """Exits 0 when there is nothing to migrate."""
+    makemigrations: Command | None = None
+    shell: Command | None = None
+    test: Command | None = None
+
+    def command(self, name: str) -> Command | None:
+        """The command declared under one of COMMANDS."""
+        value: Command | None = getattr(self, name)
+        return value
+
+
+def parse_options(raw: object, service: str) -> ServiceOptions:
+    """Raises UsageError naming the service, the key and the nearest valid key."""
+    where = f"services.{service}.x-deploy"
+    if raw is None:
+        return ServiceOptions()
+    if not isinstance(raw, Mapping):
+        raise UsageError(f"{where} is not a mapping", f"it is {raw!r}")
+    for key in raw:
+        if key not in KEYS:
+            raise UsageError(f"{where}.{key}: unknown key", nearest(str(key), KEYS))
+    return ServiceOptions(
+        kind=_kind(raw.get("kind"), where),
+        overlap=_boolean(raw.get("overlap", False), f"{where}.overlap"),
+        health_path=_path(raw.get("health_path", "/"), f"{where}.health_path"),
+        tcp=_ports(raw.get("tcp") or (), f"{where}.tcp"),
+        **{name: _command(raw[name], f"{where}.{name}") for name in COMMANDS if raw.get(name)},
+    )
+
+
+def duration_s(text: str) -> float:
+    """A compose duration ("1m30s", "500ms") in seconds. Source: compose specification, "Specifying durations"."""
+    units = {"us": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
+    parts = re.findall(r"([\d.]+)(us|ms|s|m|h)", text)
+    return sum(float(number) * units[unit] for number, unit in parts)
+
+
+def _command(value: Any, where: str) -> Command:
+    words = shlex.split(value) if isinstance(value, str) else value
+    if isinstance(words, list) and words and all(isinstance(word, str | int) for word in words):
+        return Command(*words)
+    raise UsageError(f"{where} is not a command", "write a text or a list of words")
+
+
+def _kind(value: Any, where: str) -> Kind | None:
+    if value is None:
+        return None
+    try:
+        return Kind(value)
+    except ValueError as error:
+        raise UsageError(f"{where}.kind: '{value}' is not a kind", nearest(str(value), [*Kind])) from error
+
+
+def _boolean(value: Any, where: str) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise UsageError(f"{where} is not true or false", f"it is {value!r}")
+
+
+def _path(value: Any, where: str) -> str:
+    if isinstance(value, str) and re.fullmatch(r"/[\x21-\x7e]*", value):
+        return value
+    raise UsageError(f"{where} is not a path that starts with '/'", f"it is {value!r}")
+
+
+def _ports(value: Any, where: str) -> tuple[int, ...]:
+    if isinstance(value, list | tuple) and all(isinstance(port, int) and 0 < port < 65536 for port in value):  # noqa: PLR2004
+        return tuple(value)
+    raise UsageError(f"{where} is not a list of port numbers", f"it is {value!r}")

@@ -1,0 +1,229 @@
+"""A plan: everything a deploy will do to a host and why, as a value computed from what is wanted and what was found."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from deploy.model.edge import IMAGE as EDGE_IMAGE
+from deploy.model.edge import EdgeState, Listener, listeners_of, render_compose
+from deploy.model.facts import Container, Facts
+from deploy.model.fingerprint import changed_parts
+from deploy.model.kinds import Kind
+from deploy.model.layout import HostLayout
+from deploy.model.release import ReleaseRecord, ServiceRecord
+
+
+class Action(StrEnum):
+    """What happens to a service."""
+
+    CREATE = "create"
+    REPLACE = "replace"
+    KEEP = "keep"
+    REMOVE = "remove"
+
+
+class EdgeAction(StrEnum):
+    """What happens to the edge beyond being pointed at the new release."""
+
+    NONE = "none"
+    """There is no public port."""
+    START = "start"
+    SWITCH = "switch"
+    RELOAD = "reload"
+    """Its configuration changes; it goes on answering."""
+    RECREATE = "recreate"
+    """Its published ports change: it is replaced, with a gap."""
+
+
+@dataclass(frozen=True)
+class ServicePlan:
+    """What happens to one service, and why."""
+
+    name: str
+    kind: Kind
+    action: Action
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a deploy will do to one host."""
+
+    host: str
+    project: str
+    release: str
+    """Id of the release to be made."""
+    previous: str
+    """Id of the release that serves now; empty on a first deploy."""
+    services: tuple[ServicePlan, ...]
+    data: tuple[ServicePlan, ...]
+    edge: EdgeAction
+    ports: tuple[str, ...]
+    """Public ports after the deploy."""
+    build: tuple[str, ...]
+    """Services whose image has to be built."""
+    push: tuple[str, ...]
+    """Images that the host lacks."""
+    migrate: tuple[str, ...]
+    """Services whose migrations are looked at, and run when some are pending."""
+    gaps: tuple[str, ...]
+    """What users may notice, in sentences."""
+    warnings: tuple[str, ...]
+
+    @property
+    def noop(self) -> bool:
+        """Whether the host already is as it should be."""
+        kept = all(service.action == Action.KEEP for service in (*self.services, *self.data))
+        return kept and self.edge in {EdgeAction.NONE, EdgeAction.SWITCH}
+
+    def to_json(self) -> dict[str, Any]:
+        return dataclasses.asdict(self) | {"noop": self.noop}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What should run on the host."""
+
+    record: ReleaseRecord
+    """The release to be made. Its images are not pinned yet."""
+    built_here: frozenset[str]
+    """Images that this machine has."""
+    migrating: tuple[str, ...]
+    """Services that declare how to migrate."""
+    warnings: tuple[str, ...] = ()
+
+
+def make_plan(wanted: Wanted, facts: Facts, layout: HostLayout) -> Plan:
+    """The plan that turns a host as found into what is wanted."""
+    live = facts.live
+    services = _services(wanted.record, live, facts, layout)
+    data = _data(wanted.record, facts, layout)
+    listeners = listeners_of(wanted.record)
+    edge = _edge(listeners, facts, layout)
+    changing = any(plan.action != Action.KEEP for plan in services)
+    images = [service.image for service in wanted.record.services.values()] + ([EDGE_IMAGE] if listeners else [])
+    push = tuple(image for image in dict.fromkeys(images) if image not in facts.images)
+    build = tuple(
+        name
+        for name, service in wanted.record.services.items()
+        if service.source.startswith("build:") and service.image in push and service.image not in wanted.built_here
+    )
+    return Plan(
+        host=facts.host,
+        project=layout.project,
+        release=wanted.record.id,
+        previous=live.id if live else "",
+        services=services,
+        data=data,
+        edge=edge,
+        ports=tuple(str(listener.port) for listener in listeners),
+        build=build,
+        push=push,
+        migrate=wanted.migrating if changing else (),
+        gaps=tuple(_gaps(data, edge, wanted.record, live)),
+        warnings=wanted.warnings,
+    )
+
+
+def _services(
+    record: ReleaseRecord, live: ReleaseRecord | None, facts: Facts, layout: HostLayout
+) -> tuple[ServicePlan, ...]:
+    app = {name: service for name, service in record.services.items() if service.kind != Kind.DATA}
+    if live is None:
+        return tuple(
+            ServicePlan(name, service.kind, Action.CREATE, ("first release",)) for name, service in app.items()
+        )
+    containers = facts.release_containers(layout, live.id)
+    reasons = {name: _reasons(name, service, live.services.get(name), containers) for name, service in app.items()}
+    gone = [name for name, service in live.services.items() if service.kind != Kind.DATA and name not in app]
+    changing = gone or any(reasons.values())
+    plans = []
+    for name, service in app.items():
+        if name not in live.services:
+            plans.append(ServicePlan(name, service.kind, Action.CREATE, ("new service",)))
+        elif not changing:
+            plans.append(ServicePlan(name, service.kind, Action.KEEP))
+        else:
+            plans.append(ServicePlan(name, service.kind, Action.REPLACE, reasons[name] or ("moves with the release",)))
+    plans += [ServicePlan(name, live.services[name].kind, Action.REMOVE, ("no longer in the stack",)) for name in gone]
+    return tuple(plans)
+
+
+def _reasons(
+    name: str, service: ServiceRecord, before: ServiceRecord | None, containers: Iterable[Container]
+) -> tuple[str, ...]:
+    """Why a service of the live release cannot stay as it is; empty when it can."""
+    if before is None:
+        return ("new service",)
+    own = [container for container in containers if container.service == name]
+    parts = changed_parts(before.parts, service.parts)
+    if parts:
+        return parts
+    if service.kind == Kind.JOB:
+        return ()
+    running = [container for container in own if container.running]
+    if len(running) < service.replicas:
+        states = ", ".join(container.state for container in own if not container.running) or "missing"
+        return (f"not running: {states}",)
+    if any(container.health == "unhealthy" for container in running):
+        return ("unhealthy",)
+    return ()
+
+
+def _data(record: ReleaseRecord, facts: Facts, layout: HostLayout) -> tuple[ServicePlan, ...]:
+    containers = facts.of_project(layout.data_project)
+    plans = []
+    for name, service in record.services.items():
+        if service.kind != Kind.DATA:
+            continue
+        known: Mapping[str, str] | None = facts.data.get(name)
+        if known is None:
+            plans.append(ServicePlan(name, service.kind, Action.CREATE, ("first release",)))
+        elif parts := changed_parts(known, service.parts):
+            plans.append(ServicePlan(name, service.kind, Action.REPLACE, parts))
+        elif not any(container.service == name and container.running for container in containers):
+            plans.append(ServicePlan(name, service.kind, Action.CREATE, ("not running",)))
+        else:
+            plans.append(ServicePlan(name, service.kind, Action.KEEP))
+    wanted = {plan.name for plan in plans}
+    plans += [
+        ServicePlan(name, Kind.DATA, Action.REMOVE, ("no longer in the stack; its volumes stay",))
+        for name in facts.data
+        if name not in wanted
+    ]
+    return tuple(plans)
+
+
+def _edge(listeners: tuple[Listener, ...], facts: Facts, layout: HostLayout) -> EdgeAction:
+    if not listeners:
+        return EdgeAction.NONE
+    state = facts.edge
+    running = any(container.running for container in facts.of_project(layout.edge_project))
+    if state is None or not running:
+        return EdgeAction.START
+    if _published(state, layout) != _published(state.listening(listeners), layout):
+        return EdgeAction.RECREATE
+    return EdgeAction.SWITCH if state.listeners == listeners else EdgeAction.RELOAD
+
+
+def _published(state: EdgeState, layout: HostLayout) -> dict[str, Any]:
+    return render_compose(state, layout)
+
+
+def _gaps(
+    data: Iterable[ServicePlan], edge: EdgeAction, record: ReleaseRecord, live: ReleaseRecord | None
+) -> Iterable[str]:
+    for plan in data:
+        if plan.action == Action.REPLACE:
+            yield f"{plan.name} is replaced: requests that need it fail until it is healthy again"
+        if plan.action == Action.REMOVE:
+            yield f"{plan.name} is removed: requests that need it fail"
+    if edge == EdgeAction.RECREATE:
+        yield "the edge is replaced because its public ports change: about a second of refused connections"
+    if live:
+        for name in record.app(exclusive=True):
+            yield f"{name} stops before its new version starts: {record.services[name].exclusive}"

@@ -1,0 +1,1 @@
+"""Releases on a host: preparing, planning, pushing, switching, rolling back."""

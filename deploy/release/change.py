@@ -1,0 +1,50 @@
+"""The context that the steps of one change on one host share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from deploy.model.edge import EMPTY, EdgeState
+from deploy.model.facts import Facts
+from deploy.model.kinds import Kind
+from deploy.model.release import ReleaseRecord
+from deploy.model.settings import Environment
+from deploy.release.site import Site
+
+
+@dataclass
+class Change:
+    """A release on its way in, on one host, and what has happened so far."""
+
+    site: Site
+    environment: Environment
+    facts: Facts
+    record: ReleaseRecord
+    """The release that is to serve."""
+    edge: EdgeState = EMPTY
+    """The edge as it is now; steps that change it keep this true."""
+    bytes_sent: int = 0
+    migrated: bool = False
+    backup: str = ""
+    stands: bool = False
+    """Set when the release serves and nothing will take that back any more."""
+    notes: list[str] = field(default_factory=list)
+    """Shown at the end."""
+
+    def __post_init__(self) -> None:
+        if self.facts.edge:
+            self.edge = self.facts.edge
+
+    @property
+    def previous(self) -> ReleaseRecord | None:
+        """The release that serves until the switch."""
+        live = self.facts.live
+        return None if live is None or live.id == self.record.id else live
+
+    @property
+    def data(self) -> tuple[str, ...]:
+        return tuple(name for name, service in self.record.services.items() if service.kind == Kind.DATA)
+
+    @property
+    def jobs(self) -> tuple[str, ...]:
+        return tuple(name for name, service in self.record.services.items() if service.kind == Kind.JOB)

@@ -1,0 +1,207 @@
+"""A deploy: from a plan to a served release, on one host."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from deploy.engine.bases import BaseImages, needed_images
+from deploy.engine.images import archive_size, build, missing
+from deploy.model.checks import check_host, require_none
+from deploy.model.command import Command
+from deploy.model.errors import DeployError
+from deploy.model.facts import ARCHITECTURES, Facts
+from deploy.model.journal import Entry, Outcome, interrupted
+from deploy.model.kinds import Kind
+from deploy.model.plan import EdgeAction, Plan, Wanted, make_plan
+from deploy.model.release import ReleaseRecord
+from deploy.release.change import Change
+from deploy.release.data_services import DataUp, MakeNetworks
+from deploy.release.edge import PrepareEdge, Switch
+from deploy.release.lock import locked
+from deploy.release.migrate import BackUpBeforeMigrating, CheckMigrations, Migrate, Pending
+from deploy.release.prepare import Prepared
+from deploy.release.push import push_images
+from deploy.release.records import keep_journal, record_current
+from deploy.release.retire import Prune, Retire
+from deploy.release.site import Site
+from deploy.release.stage import StageRelease
+from deploy.release.start import StartRelease, TakeOverWorkers
+from deploy.release.steps import Action, run_all
+from deploy.shell import LocalShell
+from deploy.ui import Console, Step
+from deploy.ui.units import size
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """How a deploy ended well."""
+
+    release: str
+    previous: str
+    seconds: float
+    bytes_sent: int
+    notes: tuple[str, ...]
+
+
+def plan_deploy(prepared: Prepared, site: Site, local: LocalShell) -> tuple[Plan, Facts]:
+    """Look at the host, check it, and say what a deploy would do. Changes nothing.
+
+    Raises DeployError with every problem found on the host.
+    """
+    facts = site.facts()
+    references = [source.reference for source in prepared.sources.values()]
+    have = frozenset(references) - frozenset(missing(local, references))
+    migrating = tuple(service.name for service in prepared.stack.with_command("migrate"))
+    plan = make_plan(Wanted(prepared.record, have, migrating, prepared.warnings), facts, site.layout)
+    problems = check_host(
+        facts,
+        prepared.record,
+        site.layout,
+        architecture=local_architecture(local),
+        incoming_bytes=archive_size(local, [image for image in plan.push if image in have]),
+        now=datetime.now(UTC),
+    )
+    notes = require_none(problems, site.shell.name)
+    return dataclasses.replace(plan, warnings=plan.warnings + notes), facts
+
+
+def obtain_and_build(
+    prepared: Prepared, plan: Plan, local: LocalShell, console: Console, *, rebuild: bool = False
+) -> None:
+    """Have every image that the host lacks on this machine."""
+    services = [prepared.stack.services[name] for name in plan.build]
+    foreign = [image for image in plan.push if not image.startswith(f"{plan.project}/")]
+    bases = BaseImages(local, console, prepared.root)
+    bases.ensure([*foreign, *needed_images(services)])
+    if services:
+        with console.step(f"Build {', '.join(plan.build)}") as step:
+            build(local, prepared.stack, [prepared.sources[name] for name in plan.build], step, rebuild=rebuild)
+
+
+def deploy(prepared: Prepared, plan: Plan, site: Site, local: LocalShell, console: Console) -> Deployed:
+    """Carry out a plan. Raises DeployError when it cannot be; users then still get what they got before."""
+    began = time.monotonic()
+    with locked(site, f"deploying {plan.release}", datetime.now(UTC)):
+        found = site.facts()
+        if (found.live.id if found.live else "") != plan.previous:
+            raise DeployError(
+                f"{site.shell.name}: another release went live since the plan was made", "run the command again"
+            )
+        if broken := interrupted(found.journal):
+            console.note(
+                f"{broken.by} began {broken.release} at {broken.at:%Y-%m-%d %H:%M} and never ended: going on from there"
+            )
+        change = Change(site, prepared.environment, found, prepared.record)
+        entry = Entry(
+            at=datetime.now(UTC),
+            outcome=Outcome.STARTED,
+            release=plan.release,
+            by=prepared.record.created_by,
+            revision=str(prepared.record.revision),
+            previous=plan.previous,
+        )
+        with keep_journal(site, entry, change) as seconds:
+            carry_out(deploy_actions(prepared, plan, change, local), change, console, seconds)
+    return Deployed(plan.release, plan.previous, time.monotonic() - began, change.bytes_sent, tuple(change.notes))
+
+
+def deploy_actions(prepared: Prepared, plan: Plan, change: Change, local: LocalShell) -> Sequence[Action]:
+    """The steps up to the point of no return, each of which can be taken back."""
+    pending = Pending()
+    migrating = [prepared.stack.services[name] for name in plan.migrate]
+    public = plan.edge != EdgeAction.NONE
+    return [
+        Push(change, plan.push, local),
+        StageRelease(change, prepared),
+        *([DataUp(change)] if change.data else []),
+        MakeNetworks(change),
+        *([CheckMigrations(change, migrating, pending)] if migrating else []),
+        *([BackUpBeforeMigrating(change, pending), Migrate(change, pending)] if migrating else []),
+        StartRelease(change),
+        *([PrepareEdge(change), Switch(change)] if public else [MakeCurrent(change)]),
+        TakeOverWorkers(change),
+    ]
+
+
+def carry_out(actions: Sequence[Action], change: Change, console: Console, seconds: dict[str, float]) -> None:
+    """Run the steps that can be taken back, then those after the point of no return.
+
+    The release stands whatever becomes of the latter: a failure there is said, and the next change picks it up.
+    """
+    seconds.update(run_all(actions, console))
+    change.stands = True
+    for action in (Retire(change), Prune(change)):
+        try:
+            seconds.update(run_all([action], console))
+        except DeployError as error:
+            change.notes.append(f"'{action.title}' failed: {error.message}; the next deploy does it again")
+
+
+def local_architecture(local: LocalShell) -> str:
+    """What images built here are for, unless DOCKER_DEFAULT_PLATFORM says otherwise."""
+    wanted = local.environ().get("DOCKER_DEFAULT_PLATFORM", "")
+    machine = platform.machine()
+    return wanted.removeprefix("linux/").split("/")[0] or ARCHITECTURES.get(machine, machine)
+
+
+class Push(Action):
+    """Brings the images that the host lacks, and pins every foreign one under a name of the project's own."""
+
+    def __init__(self, change: Change, images: Sequence[str], local: LocalShell) -> None:
+        self.title = f"Push {len(images)} images" if len(images) != 1 else "Push 1 image"
+        self._change = change
+        self._images = images
+        self._local = local
+
+    def run(self, step: Step) -> None:
+        change = self._change
+        absent = missing(change.site.shell, self._images)
+        change.bytes_sent = push_images(
+            self._local, change.site.shell, absent, step, engine=change.facts.engine_version
+        )
+        change.record = pin(change)
+        step.result = f"{size(change.bytes_sent)} sent" if absent else "the host has them all"
+
+
+def pin(change: Change) -> ReleaseRecord:
+    """The record with every foreign image of an app service under a tag that will not move.
+
+    Tags like `redis:7` come to mean other images; a release must find its own again when somebody rolls back to it.
+    """
+    site, record = change.site, change.record
+    foreign = {
+        name: service.image
+        for name, service in record.services.items()
+        if service.kind != Kind.DATA and not service.source.startswith("build:")
+    }
+    pinned = {}
+    for name, image in foreign.items():
+        image_id = site.shell.run(Command("docker", "image", "inspect", "--format", "{{.Id}}", image)).stdout.strip()
+        pinned[name] = f"{site.layout.project}/{name}:{image_id.removeprefix('sha256:')[:16]}"
+        site.shell.run(Command("docker", "tag", image_id, pinned[name]))
+    services = {
+        name: dataclasses.replace(service, image=pinned.get(name, service.image))
+        for name, service in record.services.items()
+    }
+    return dataclasses.replace(record, services=services)
+
+
+class MakeCurrent(Action):
+    """Makes the release the current one of a project that has no public ports."""
+
+    title = "Make the release current"
+
+    def __init__(self, change: Change) -> None:
+        self._change = change
+
+    def run(self, step: Step) -> None:
+        record_current(self._change.site, self._change.record.id)
+
+    def undo(self) -> None:
+        previous = self._change.previous
+        record_current(self._change.site, previous.id if previous else "")

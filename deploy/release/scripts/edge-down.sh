@@ -1,0 +1,12 @@
+# Removes the edge that a failed first deploy has started.
+#
+#   edge-down.sh ROOT
+set -eu
+
+root=$1
+
+cd "$root/edge"
+if [ -f compose.yaml ]; then
+    docker compose --file compose.yaml down --remove-orphans
+fi
+rm -f state.json compose.yaml etc/haproxy.cfg etc/live.map

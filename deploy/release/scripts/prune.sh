@@ -1,0 +1,21 @@
+# Removes releases that are no longer kept: containers, networks, folders, and the images that no kept release runs.
+#
+#   prune.sh ROOT RELEASE... -- IMAGE...
+set -eu
+
+root=$1
+shift
+
+cd "$root"
+while [ $# -gt 0 ] && [ "$1" != -- ]; do
+    if [ -f "releases/$1/compose.yaml" ]; then
+        docker compose --file "releases/$1/compose.yaml" down --remove-orphans --timeout 10
+    fi
+    rm -rf "releases/$1"
+    printf 'removed release %s\n' "$1"
+    shift
+done
+[ $# -gt 0 ] && shift
+for image in "$@"; do
+    docker image rm "$image" >/dev/null 2>&1 || true
+done

@@ -1,0 +1,190 @@
+"""What every task starts from: the project's folder, its settings, a console."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from invoke.context import Context
+
+from deploy.engine.compose import ComposeProject, user_environment
+from deploy.engine.dev import DevStack, require_engine
+from deploy.engine.discover import compose_files
+from deploy.engine.files import EXAMPLE, create_env_file
+from deploy.engine.sandbox import Sandbox, is_sandbox
+from deploy.model.command import Command
+from deploy.model.errors import UsageError
+from deploy.model.kinds import Kind
+from deploy.model.layout import HostLayout
+from deploy.model.settings import LOCAL, Environment, Settings, nearest, parse_settings
+from deploy.shell import LocalShell
+from deploy.ui import Console
+
+if TYPE_CHECKING:
+    from deploy.model.release import ReleaseRecord
+    from deploy.release.prepare import Prepared
+    from deploy.release.site import Site
+
+DEFAULTS: Mapping[str, Any] = {"project": None, "stack": None, "backups": None, "environments": {}}
+"""Known to Invoke from the start, so that INVOKE_DEPLOY_PROJECT and its like work."""
+
+
+class App:
+    """One run of one task in one project."""
+
+    def __init__(self, context: Context) -> None:
+        self.config = context.config
+        self.root = Path(context.config.windlass_root)
+        self.console = Console()
+
+    @cached_property
+    def settings(self) -> Settings:
+        raw = self.config.deploy
+        document = {key: _plain(raw[key]) for key in raw if raw[key] not in (None, {})}
+        return parse_settings(document, folder=self.root.name)
+
+    @property
+    def backups(self) -> Path:
+        return self.root / self.settings.backups
+
+    def shell(self, **env: str) -> LocalShell:
+        """This machine, in the project's folder."""
+        return LocalShell(self.root, user_environment() | env)
+
+    def compose(self, environment: Environment, **env: str) -> ComposeProject:
+        """An environment's compose files on this machine; `env` is what they may refer to beyond the env file."""
+        env_file = self.root / environment.env_file
+        return ComposeProject(
+            self.shell(**env),
+            environment.project,
+            compose_files(self.root, environment),
+            env_file if env_file.is_file() or not environment.local or (self.root / ".env.example").is_file() else None,
+        )
+
+    def dev(self, *, yes: bool = False) -> DevStack:
+        """The development stack, its engine running and its env file in place."""
+        stack = DevStack(self.compose(self.settings.environment(LOCAL)), self.console, self.root)
+        require_engine(stack.compose.shell, self.console, yes=yes)
+        stack.require_env_file()
+        return stack
+
+    def hosts(self, environment: Environment, given: list[str]) -> tuple[str, ...]:
+        """The hosts to work on: those of `--host`, else those of the environment. Raises UsageError when there are none."""
+        named = tuple(host.strip() for words in given for host in words.split(",") if host.strip())
+        hosts = named or environment.hosts
+        if not hosts:
+            raise UsageError(
+                f"no host to work on for '{environment.name}'",
+                f"add --host user@server (or --host sandbox), or hosts: under deploy.environments.{environment.name} in invoke.yaml",
+            )
+        return hosts
+
+    def require_engine(self, *, yes: bool) -> None:
+        """See that this machine has a running engine; set it up when the user agrees."""
+        require_engine(self.shell(), self.console, yes=yes)
+
+    def sandbox(self, spec: str) -> Sandbox:
+        return Sandbox(self.shell(), self.console, self.root, self.settings.project, spec)
+
+    @contextlib.contextmanager
+    def site(self, environment: Environment, spec: str, *, make_sandbox: bool = False) -> Iterator[Site]:
+        """An environment's project on a host, connected. `make_sandbox` makes a sandbox that is not there yet."""
+        from deploy.release.site import Site
+        from deploy.remote.connection import Host
+        from deploy.remote.target import resolve
+
+        config_file = None
+        if is_sandbox(spec):
+            sandbox = self.sandbox(spec)
+            if make_sandbox:
+                sandbox.up()
+            config_file = sandbox.require()
+        target = resolve(spec, config_file)
+        host = Host(target, self.config)
+        domain = next(iter(environment.domains.values()), "")
+        try:
+            host.connect()
+            if host.accepted_key:
+                self.console.warn(f"{spec}: new host key {host.accepted_key}, written to {target.known_hosts[0]}")
+            yield Site(host, HostLayout(environment.project, environment.path), domain or target.address)
+        finally:
+            host.close()
+
+    @contextlib.contextmanager
+    def one_site(self, name: str, given: list[str]) -> Iterator[Site]:
+        """The only host that is named. Raises UsageError when there are several."""
+        environment = self.settings.environment(name)
+        hosts = self.hosts(environment, given)
+        if len(hosts) > 1:
+            raise UsageError(f"this works on one host at a time, not on {', '.join(hosts)}", f"add --host {hosts[0]}")
+        with self.site(environment, hosts[0]) as site:
+            yield site
+
+    def prepare(self, environment: Environment, site: Site) -> Prepared:
+        """The release that this checkout makes for a host."""
+        from deploy.release.prepare import prepare
+
+        compose = self.compose(environment, DEPLOY_ADDRESS=site.address)
+        return prepare(compose, environment, self.root, datetime.now(UTC))
+
+    def require_env_file(self, environment: Environment, site: Site, *, yes: bool) -> None:
+        """Make the environment's env file before the first deploy anywhere; never where a release already has its own."""
+        path = self.root / environment.env_file
+        if path.is_file() or not (self.root / EXAMPLE).is_file():
+            return
+        if live := site.facts().live:
+            raise UsageError(
+                f"{path.name} is missing, and {site.shell.name} already runs {live.id} with secrets of its own",
+                f"bring {path.name} from whoever deployed that release ({live.created_by}): new secrets would not fit its data",
+            )
+        self.console.confirm(
+            f"There is no {path.name}. Make it from {EXAMPLE} with generated secrets?",
+            yes=yes,
+            consequence=f"{path.name} is missing",
+        )
+        names = create_env_file(path)
+        self.console.say(
+            f"Made {path.name} with generated values for {', '.join(names)}: keep it safe, it is not in git."
+        )
+
+    def live(self, site: Site, service: str) -> tuple[ReleaseRecord, Command]:
+        """The live release, and `docker compose` for the project its service runs in. Raises UsageError without one."""
+        record = site.facts().live
+        if record is None:
+            raise UsageError(f"{site.shell.name}: no release is live there", "deploy one first")
+        if service and service not in record.services:
+            raise UsageError(
+                f"{site.shell.name}: there is no service '{service}'", nearest(service, [*record.services])
+            )
+        data = service and record.services[service].kind == Kind.DATA
+        return record, site.compose_data if data else site.compose(record.id)
+
+    def hand_over(self, site: Site, command: Command, *, tty: bool) -> NoReturn:
+        """Give this terminal to a command on the host, through `ssh`, and end as it ends."""
+        from deploy.remote.connection import Host
+
+        if not isinstance(site.shell, Host):
+            raise TypeError("only a host can be handed the terminal")
+        words = site.shell.target.interactive(command, tty=tty and sys.stdin.isatty())
+        site.shell.close()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.execvp(words[0], words)
+
+    @property
+    def dry(self) -> bool:
+        """Invoke's own --dry."""
+        return bool(self.config.run.dry)
+
+
+def _plain(value: Any) -> Any:
+    """Invoke's config proxies as plain dictionaries and lists."""
+    if hasattr(value, "keys"):
+        return {key: _plain(value[key]) for key in value.keys()}  # noqa: SIM118  # the proxy iterates attributes
+    return [_plain(item) for item in value] if isinstance(value, list) else value

@@ -1,0 +1,65 @@
+"""Turning functions into tasks: one decorator that makes errors readable and exit codes right."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec, cast
+
+import invoke.tasks
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import Task
+
+from deploy.model.errors import DeployError
+from deploy.tasks.app import App
+
+P = ParamSpec("P")
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+
+HOST_HELP = "user@server[:port], a name from ~/.ssh/config, or 'sandbox'; repeatable, or comma-separated"
+YES_HELP = "go on without asking"
+
+
+def task(
+    *,
+    help: dict[str, str] | None = None,
+    iterable: tuple[str, ...] = (),
+    positional: tuple[str, ...] = (),
+    **options: Any,
+) -> Callable[[Callable[Concatenate[App, P], None]], Task[Any]]:
+    """`invoke.task` for a function of an App. A DeployError becomes its text and its code, Ctrl-C becomes 130."""
+
+    def decorate(function: Callable[Concatenate[App, P], None]) -> Task[Any]:
+        @functools.wraps(function)
+        def body(context: Context, /, *args: P.args, **kwargs: P.kwargs) -> None:
+            app = App(context)
+            try:
+                function(app, *args, **kwargs)
+            except DeployError as error:
+                _show(app, error)
+                raise Exit(code=error.code) from error
+            except KeyboardInterrupt as error:
+                app.console.error("interrupted")
+                raise Exit(code=INTERRUPTED) from error
+
+        made = invoke.tasks.task(
+            body,
+            help=help or {},
+            iterable=list(iterable),
+            positional=list(positional),
+            auto_shortflags=False,
+            **options,
+        )
+        return cast("Task[Any]", made)
+
+    return decorate
+
+
+def _show(app: App, error: DeployError) -> None:
+    if error.details:
+        app.console.say(re.sub(r"(?m)^", "  ", error.details.rstrip()))
+    app.console.error(error.message)
+    if error.remedy:
+        app.console.say(f"→ {error.remedy}")

@@ -1,0 +1,194 @@
+"""`dev.*`: the development stack on this machine."""
+
+from __future__ import annotations
+
+import shlex
+
+from invoke.collection import Collection
+
+from deploy.model.errors import UsageError
+from deploy.model.stack import one_service
+from deploy.tasks.app import App
+from deploy.tasks.base import YES_HELP, task
+
+SERVICE_HELP = "only this service"
+
+
+@task(help={"service": SERVICE_HELP, "yes": "install and start Docker without asking when it is missing"})
+def up(app: App, service: str = "", yes: bool = False) -> None:
+    """Build and start the stack, wait until it is healthy, migrate, and print its addresses.
+
+    Makes .env from .env.example on first use, with generated secrets. Example: inv dev.up
+    """
+    dev = app.dev(yes=yes)
+    dev.up(_services(service))
+    _print_addresses(app)
+    app.console.good("The stack is up.")
+    app.console.say("Next: inv dev.logs, inv dev.test, inv dev.shell; inv dev.down stops it.")
+
+
+@task()
+def down(app: App) -> None:
+    """Stop the stack and remove its containers; the data stays.
+
+    Example: inv dev.down
+    """
+    dev = app.dev()
+    with app.console.step("Stop") as step:
+        dev.compose.shell.run(dev.compose.command.then("down", "--remove-orphans"), on_line=step.show)
+    app.console.good("The stack is down; its volumes are kept.")
+    app.console.say("Next: inv dev.up starts it again; inv dev.reset removes the data too.")
+
+
+@task(help={"service": SERVICE_HELP, "no_cache": "build every layer anew"})
+def build(app: App, service: str = "", no_cache: bool = False) -> None:
+    """Build the images without starting anything.
+
+    Example: inv dev.build --service backend
+    """
+    dev = app.dev()
+    wanted = [one for one in dev.stack.services.values() if one.build and service in ("", one.name)]
+    if not wanted:
+        raise UsageError(
+            f"no service '{service}' that is built", f"built ones: {', '.join(s.name for s in dev.stack.built)}"
+        )
+    dev.obtain(wanted)
+    dev.build([one.name for one in wanted], no_cache=no_cache)
+    app.console.good("Built.")
+    app.console.say("Next: inv dev.up starts what was built.")
+
+
+@task(help={"service": SERVICE_HELP})
+def restart(app: App, service: str = "") -> None:
+    """Restart the containers, or one service's.
+
+    Example: inv dev.restart --service worker
+    """
+    dev = app.dev()
+    with app.console.step(f"Restart {service or 'every service'}") as step:
+        dev.compose.shell.run(dev.compose.command.then("restart", *_services(service)), on_line=step.show)
+    app.console.good("Restarted.")
+
+
+@task()
+def ps(app: App) -> None:
+    """List the containers with their state and ports.
+
+    Example: inv dev.ps
+    """
+    app.dev().interactive("ps", "--all")
+
+
+@task(help={"service": SERVICE_HELP, "follow": "go on as lines arrive", "tail": "how many lines per service"})
+def logs(app: App, service: str = "", follow: bool = False, tail: int = 100) -> None:
+    """Print the last log lines.
+
+    Example: inv dev.logs --service backend --follow
+    """
+    words = ["logs", "--tail", str(tail), *(["--follow"] if follow else []), *_services(service)]
+    app.dev().interactive(*words)
+
+
+@task(help={"service": "the service whose shell to open; needed when more than one declares x-deploy.shell"})
+def shell(app: App, service: str = "") -> None:
+    """Open the application's own shell (x-deploy.shell), for example Django's.
+
+    For a shell of the operating system: inv dev.exec backend sh
+    """
+    dev = app.dev()
+    chosen = one_service((found for found, _ in dev.declared("shell", service or None)), "shell")
+    dev.interactive("exec", chosen.name, *(chosen.options.shell or ()))
+
+
+@task(
+    positional=("service", "command"), help={"service": "where to run it", "command": "what to run, quoted as one word"}
+)
+def exec_(app: App, service: str, command: str) -> None:
+    """Run a command in a service's running container.
+
+    Example: inv dev.exec backend "python manage.py check"
+    """
+    dev = app.dev()
+    dev.require_service(service)
+    dev.interactive("exec", service, *shlex.split(command))
+
+
+@task(help={"service": SERVICE_HELP})
+def migrate(app: App, service: str = "") -> None:
+    """Run the migrations (x-deploy.migrate).
+
+    Example: inv dev.migrate
+    """
+    dev = app.dev()
+    for found, _ in dev.declared("migrate", service or None):
+        dev.migrate(found)
+    app.console.good("The schema is up to date.")
+
+
+@task(help={"service": SERVICE_HELP, "arguments": "further words for the command, quoted as one"})
+def makemigrations(app: App, service: str = "", arguments: str = "") -> None:
+    """Write new migration files into the checkout (x-deploy.makemigrations).
+
+    Example: inv dev.makemigrations --arguments "tracker --name add_colour"
+    """
+    dev = app.dev()
+    for found, command in dev.declared("makemigrations", service or None):
+        done = dev.compose.shell.run(dev.inside(found.name, command.then(*shlex.split(arguments))))
+        app.console.data(done.stdout.rstrip())
+    app.console.say("Next: look at the new files, then inv dev.migrate.")
+
+
+@task(help={"service": SERVICE_HELP, "arguments": "further words for the command, quoted as one"})
+def test(app: App, service: str = "", arguments: str = "") -> None:
+    """Run the application's tests in its containers (x-deploy.test).
+
+    Example: inv dev.test --service backend --arguments "tracker.tests.test_api"
+    """
+    dev = app.dev()
+    for found, command in dev.declared("test", service or None):
+        with app.console.step(f"Test {found.name}: {command}") as step:
+            dev.compose.shell.run(dev.inside(found.name, command.then(*shlex.split(arguments))), on_line=step.show)
+    app.console.good("All tests passed.")
+
+
+@task(help={"yes": YES_HELP})
+def reset(app: App, yes: bool = False) -> None:
+    """Remove the stack with its volumes: every row of the development database is lost.
+
+    Example: inv dev.reset --yes
+    """
+    dev = app.dev()
+    volumes = ", ".join(volume["name"] for volume in (dev.stack.document.get("volumes") or {}).values())
+    app.console.confirm(
+        f"Remove every container and these volumes with all they hold: {volumes}?",
+        yes=yes,
+        consequence=f"this removes the volumes {volumes}",
+    )
+    with app.console.step("Remove containers and volumes") as step:
+        dev.compose.shell.run(dev.compose.command.then("down", "--volumes", "--remove-orphans"), on_line=step.show)
+    app.console.good("The stack and its data are gone.")
+    app.console.say("Next: inv dev.up makes them anew.")
+
+
+@task()
+def url(app: App) -> None:
+    """Print the addresses of the stack.
+
+    Example: inv dev.url
+    """
+    _print_addresses(app)
+
+
+def _print_addresses(app: App) -> None:
+    for service, address in app.dev().addresses():
+        app.console.data(f"{service}  {address}")
+
+
+def _services(service: str) -> tuple[str, ...]:
+    return (service,) if service else ()
+
+
+def collection() -> Collection:
+    ns = Collection("dev", build, down, logs, makemigrations, migrate, ps, reset, restart, shell, test, up, url)
+    ns.add_task(exec_, name="exec")
+    return ns

@@ -1,0 +1,255 @@
+"""`prod.*`, `staging.*`, …: one namespace for every remote environment, with the same verbs."""
+
+from __future__ import annotations
+
+import shlex
+
+from invoke.collection import Collection
+
+from deploy.model.errors import DeployError
+from deploy.model.plan import Plan
+from deploy.model.stack import one_service
+from deploy.tasks.app import App
+from deploy.tasks.base import HOST_HELP, YES_HELP, task
+from deploy.ui.reports import (
+    RELEASE_HEADINGS,
+    STATUS_HEADINGS,
+    plan_lines,
+    release_rows,
+    status_problems,
+    status_rows,
+    summary,
+)
+from deploy.ui.units import count, duration, size
+
+JSON_HELP = "print JSON for a script instead of text"
+SERVICE_HELP = "only this service"
+
+
+def collection(name: str) -> Collection:  # noqa: C901, PLR0915  # one short task after the other, sharing the environment's name
+    """The namespace of one environment."""
+
+    @task(iterable=("host",), help={"host": HOST_HELP, "json": JSON_HELP})
+    def plan(app: App, host: list[str], json: bool = False) -> None:
+        """Show what a deploy would do to each host, and why. Changes nothing.
+
+        Example: inv prod.plan --host deploy@app1.example.com
+        """
+        from deploy.release.deploy import plan_deploy
+
+        environment = app.settings.environment(name)
+        plans = []
+        for spec in app.hosts(environment, host):
+            with app.site(environment, spec) as site:
+                prepared = app.prepare(environment, site)
+                plans.append(plan_deploy(prepared, site, app.shell())[0])
+        if json:
+            app.console.json([one.to_json() for one in plans])
+            return
+        for one in plans:
+            _show_plan(app, one)
+        app.console.say(f"Next: inv {name}.deploy carries this out.")
+
+    @task(
+        iterable=("host",),
+        help={"host": HOST_HELP, "yes": YES_HELP, "rebuild": "build every layer anew, whatever is there"},
+    )
+    def deploy(app: App, host: list[str], yes: bool = False, rebuild: bool = False) -> None:
+        """Release the stack to each host: build, push, migrate, start beside the live release, switch, drain.
+
+        Shows the plan first and asks. Users lose no request; a release that fails its health checks changes nothing for
+        them. Example: inv prod.deploy --host deploy@app1.example.com
+        """
+        from deploy.release.deploy import deploy as carry_out
+        from deploy.release.deploy import obtain_and_build, plan_deploy
+
+        app.require_engine(yes=yes)
+        environment = app.settings.environment(name)
+        for spec in app.hosts(environment, host):
+            with app.site(environment, spec, make_sandbox=True) as site:
+                app.require_env_file(environment, site, yes=yes)
+                prepared = app.prepare(environment, site)
+                with app.console.step(f"Look at {spec}"):
+                    one, _ = plan_deploy(prepared, site, app.shell())
+                if one.noop and not rebuild:
+                    app.console.good(f"{spec} already runs this as {one.previous}: nothing to do, nothing restarted.")
+                    continue
+                _show_plan(app, one)
+                if app.dry:
+                    continue
+                app.console.confirm("Deploy this?", yes=yes, consequence="this changes what users get")
+                obtain_and_build(prepared, one, app.shell(), app.console, rebuild=rebuild)
+                done = carry_out(prepared, one, site, app.shell(), app.console)
+                for note in done.notes:
+                    app.console.warn(note)
+                sent = f", {size(done.bytes_sent)} sent" if done.bytes_sent else ""
+                app.console.good(f"{done.release} is live on {spec} after {duration(done.seconds)}{sent}.")
+                back = f"; inv {name}.rollback --host {spec} goes back to {done.previous}" if done.previous else ""
+                app.console.say(f"Next: inv {name}.status --host {spec}{back}.")
+
+    @task(
+        iterable=("host",),
+        help={"host": HOST_HELP, "yes": YES_HELP, "to": "the release to go back to, or a part of its id"},
+    )
+    def rollback(app: App, host: list[str], to: str = "", yes: bool = False) -> None:
+        """Go back to the release that served before, or to the one named with --to.
+
+        Code, environment and configuration go back; the database does not. Example: inv prod.rollback --host app1
+        """
+        from deploy.release.rollback import choose, migrations_since, roll_back
+
+        environment = app.settings.environment(name)
+        for spec in app.hosts(environment, host):
+            with app.site(environment, spec) as site:
+                facts = site.facts()
+                target = choose(facts, to)
+                live = facts.live.id if facts.live else ""
+                app.console.say(
+                    f"{spec}: back from {live} to {target.id} ({target.revision}, {target.revision.subject})"
+                )
+                for migrated in migrations_since(facts, target):
+                    app.console.warn(f"{migrated} changed the schema, and going back does not change it back")
+                if app.dry:
+                    continue
+                app.console.confirm("Go back?", yes=yes, consequence="this changes what users get")
+                done = roll_back(environment, site, facts, target, app.console)
+                for note in done.notes:
+                    app.console.warn(note)
+                app.console.good(f"{done.release} is live on {spec} again after {duration(done.seconds)}.")
+                app.console.say(f"Next: inv {name}.status --host {spec}.")
+
+    @task(iterable=("host",), help={"host": HOST_HELP, "json": JSON_HELP})
+    def status(app: App, host: list[str], json: bool = False) -> None:
+        """Show what runs on each host and what is wrong with it; ends with status 1 when anything is.
+
+        Example: inv prod.status --host deploy@app1.example.com
+        """
+        environment = app.settings.environment(name)
+        wrong = 0
+        documents = []
+        for spec in app.hosts(environment, host):
+            with app.site(environment, spec) as site:
+                facts = site.facts()
+                problems = status_problems(facts, site.layout)
+                rows = list(status_rows(facts, site.layout))
+                wrong += len(problems)
+                if json:
+                    documents.append(
+                        {
+                            "host": spec,
+                            "live": facts.live.id if facts.live else None,
+                            "problems": problems,
+                            "services": [dict(zip(STATUS_HEADINGS, row, strict=True)) for row in rows],
+                        }
+                    )
+                    continue
+                live = facts.live
+                title = f"{live.id} ({live.revision}, {live.revision.subject})" if live else "no release is live"
+                app.console.data(f"{site.layout.project} on {spec}: {title}")
+                app.console.table(STATUS_HEADINGS, rows)
+                app.console.data(
+                    f"{summary(facts.journal, facts.now)}; {count(len(facts.releases), 'release')} kept; "
+                    f"{size(facts.data_free_bytes)} free; Docker {facts.engine_version}, {facts.distribution}"
+                )
+                for problem in problems:
+                    app.console.error(f"✗ {problem}")
+        if json:
+            app.console.json(documents)
+        if wrong:
+            raise DeployError(f"{count(wrong, 'problem')} found", f"inv {name}.logs shows what services say")
+        if not json:
+            app.console.good("All is well.")
+
+    @task(iterable=("host",), help={"host": HOST_HELP, "json": JSON_HELP})
+    def releases(app: App, host: list[str], json: bool = False) -> None:
+        """List every change of what runs on a host, newest first: who, when, from which revision, with what outcome.
+
+        Example: inv prod.releases --host deploy@app1.example.com
+        """
+        environment = app.settings.environment(name)
+        for spec in app.hosts(environment, host):
+            with app.site(environment, spec) as site:
+                rows = list(release_rows(site.facts()))
+                if json:
+                    keys = ("live", *RELEASE_HEADINGS[1:])
+                    app.console.json([dict(zip(keys, row, strict=True)) for row in rows])
+                else:
+                    app.console.table(RELEASE_HEADINGS, rows)
+
+    @task(
+        iterable=("host",),
+        help={
+            "host": HOST_HELP,
+            "service": SERVICE_HELP,
+            "follow": "go on as lines arrive",
+            "tail": "lines per service",
+        },
+    )
+    def logs(app: App, host: list[str], service: str = "", follow: bool = False, tail: int = 100) -> None:
+        """Print the last log lines of the live release and its data services, as `ssh -t` would show them.
+
+        Example: inv prod.logs --host app1 --service backend --follow
+        """
+        with app.one_site(name, host) as site:
+            _, compose = app.live(site, service)
+            wanted = [service] if service else []
+            words = compose.then("logs", "--tail", tail).flag("--follow", follow).then(*wanted)
+            app.hand_over(site, words, tty=follow)
+
+    @task(iterable=("host",), help={"host": HOST_HELP, "service": "needed when more than one declares x-deploy.shell"})
+    def shell(app: App, host: list[str], service: str = "") -> None:
+        """Open the application's own shell (x-deploy.shell) in the live release.
+
+        For a shell of the operating system: inv prod.exec backend sh --host app1
+        """
+        environment = app.settings.environment(name)
+        with app.one_site(name, host) as site:
+            stack = app.prepare(environment, site).stack
+            chosen = one_service([one for one in stack.with_command("shell") if service in ("", one.name)], "shell")
+            _, compose = app.live(site, chosen.name)
+            app.hand_over(site, compose.then("exec", chosen.name, *(chosen.options.shell or ())), tty=True)
+
+    @task(
+        positional=("service", "command"),
+        iterable=("host",),
+        help={"service": "where to run it", "command": "what to run, quoted as one word", "host": HOST_HELP},
+    )
+    def exec_(app: App, service: str, command: str, host: list[str]) -> None:
+        """Run a command in a running container of the live release.
+
+        Example: inv prod.exec backend "python manage.py check --deploy" --host app1
+        """
+        with app.one_site(name, host) as site:
+            _, compose = app.live(site, service)
+            app.hand_over(site, compose.then("exec", service, *shlex.split(command)), tty=True)
+
+    @task(iterable=("host",), help={"host": HOST_HELP, "service": SERVICE_HELP, "yes": YES_HELP})
+    def restart(app: App, host: list[str], service: str = "", yes: bool = False) -> None:
+        """Restart the containers of the live release where they stand; requests fail until they are back.
+
+        To restart without losing a request, deploy with --rebuild. Example: inv prod.restart --host app1 --service worker
+        """
+        environment = app.settings.environment(name)
+        for spec in app.hosts(environment, host):
+            with app.site(environment, spec) as site:
+                _, compose = app.live(site, service)
+                what = service or "every service"
+                app.console.confirm(
+                    f"Restart {what} on {spec}?", yes=yes, consequence="requests fail until the containers are back"
+                )
+                with app.console.step(f"Restart {what} on {spec}") as step:
+                    site.shell.run(
+                        site.guarded(compose.then("restart", *([service] if service else []))), on_line=step.show
+                    )
+                app.console.good(f"Restarted {what} on {spec}.")
+
+    ns = Collection(name, deploy, logs, plan, releases, restart, rollback, shell, status)
+    ns.add_task(exec_, name="exec")
+    return ns
+
+
+def _show_plan(app: App, plan: Plan) -> None:
+    for line in plan_lines(plan):
+        app.console.say(line)
+    for warning in plan.warnings:
+        app.console.warn(warning)

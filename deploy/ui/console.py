@@ -1,0 +1,170 @@
+"""The terminal: one line per step, ticking while it runs, with its elapsed time when it is done."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from deploy.model.errors import UsageError
+from deploy.ui.units import duration, rate, size
+
+if TYPE_CHECKING:
+    from rich.console import Console as RichConsole
+    from rich.status import Status
+
+STILL_EVERY_S = 15.0
+"""How often a step that is not on a terminal says that it is still at work."""
+
+
+class Step:
+    """A step that is running: what it has to say about itself."""
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.started = time.monotonic()
+        self.result = ""
+        """Shown after the title when the step has ended."""
+        self._now = ""
+        self._lock = threading.Lock()
+
+    @property
+    def elapsed_s(self) -> float:
+        return time.monotonic() - self.started
+
+    def show(self, text: str) -> None:
+        """What is happening now; the latest text wins."""
+        with self._lock:
+            self._now = text.strip()
+
+    def progress(self, done: int, total: int | None = None) -> None:
+        """Bytes so far."""
+        of = f" of {size(total)}" if total else ""
+        self.show(f"{size(done)}{of}, {rate(done, self.elapsed_s)}")
+
+    def __str__(self) -> str:
+        with self._lock:
+            now = f"  {self._now}" if self._now else ""
+        return f"{self.title}{now}"
+
+
+class Console:
+    """Talk on stderr, data on stdout."""
+
+    def __init__(self) -> None:
+        self._rich: RichConsole | None = None
+        self._step: Step | None = None
+
+    @property
+    def rich(self) -> RichConsole:
+        """Imported on first use: task listings and completion must not load it."""
+        if self._rich is None:
+            from rich.console import Console as RichConsole
+
+            self._rich = RichConsole(stderr=True, highlight=False, soft_wrap=True)
+        return self._rich
+
+    def say(self, text: str = "") -> None:
+        """A sentence for a person."""
+        self.rich.print(text, markup=False)
+
+    def note(self, text: str) -> None:
+        """Something to know that is not wrong."""
+        self.rich.print(f"  {text}", style="dim", markup=False)
+
+    def warn(self, text: str) -> None:
+        self.rich.print(f"! {text}", style="yellow", markup=False)
+
+    def good(self, text: str) -> None:
+        """The outcome of a command."""
+        self.rich.print(text, style="bold green", markup=False)
+
+    def error(self, text: str) -> None:
+        self.rich.print(text, style="bold red", markup=False)
+
+    def data(self, text: str) -> None:
+        """A line of output proper."""
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+
+    def json(self, document: Any) -> None:
+        self.data(json.dumps(document, indent=2, ensure_ascii=False))
+
+    def table(self, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """Columns on stdout, as wide as their content."""
+        lines = [tuple(headings), *(tuple(row) for row in rows)]
+        widths = [max(len(line[column]) for line in lines) for column in range(len(headings))]
+        for line in lines:
+            self.data("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+    @contextmanager
+    def step(self, title: str) -> Iterator[Step]:
+        """A step of a longer work: ticks while the block runs, ends with its time; a nested one is part of the outer."""
+        if self._step is not None:
+            self._step.show(title)
+            yield self._step
+            return
+        step = self._step = Step(title)
+        try:
+            with self._ticking(step):
+                yield step
+        except BaseException:
+            self._end(step, "✗", "red")
+            raise
+        else:
+            self._end(step, "✓", "green")
+        finally:
+            self._step = None
+
+    def _end(self, step: Step, sign: str, style: str) -> None:
+        result = f"  {step.result}" if step.result else ""
+        self.rich.print(f"[{style}]{sign}[/] ", end="")
+        self.rich.print(f"{step.title}{result}  ", end="", markup=False)
+        self.rich.print(duration(step.elapsed_s), style="dim", markup=False)
+
+    @contextmanager
+    def _ticking(self, step: Step) -> Iterator[None]:
+        ended = threading.Event()
+        if self.rich.is_terminal:
+            status = self.rich.status(step.title)
+            tick, every_s = (lambda: self._refresh(status, step)), 0.2
+            status.start()
+        else:
+            status = None
+            tick, every_s = (lambda: self.say(f"… {step}  {duration(step.elapsed_s)}")), STILL_EVERY_S
+
+        def run() -> None:
+            while not ended.wait(every_s):
+                tick()
+
+        ticker = threading.Thread(target=run, daemon=True)
+        ticker.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            ticker.join()
+            if status:
+                status.stop()
+
+    def _refresh(self, status: Status, step: Step) -> None:
+        from rich.text import Text
+
+        room = max(self.rich.width - 16, 20)
+        status.update(Text(f"{str(step)[:room]}  {duration(step.elapsed_s)}", overflow="ellipsis", no_wrap=True))
+
+    def confirm(self, question: str, *, yes: bool, consequence: str) -> None:
+        """Go on only if the user agrees. Raises UsageError when they do not, or when nobody can be asked."""
+        if yes:
+            return
+        if not sys.stdin.isatty():
+            raise UsageError(
+                f"{consequence}: nobody can be asked, and --yes was not given", "add --yes to go on unattended"
+            )
+        self.rich.print(f"{question} [y/N] ", end="", markup=False)
+        if input().strip().lower() not in {"y", "yes"}:
+            raise UsageError("stopped: nothing was changed")
