@@ -21,7 +21,7 @@ LOCK_TIMEOUT = "30s"
 DDL_TIMEOUT_MS = 60_000
 SEPARATOR = "\x1f"
 
-# Ordinary tables with rows of their own: partitions count, their parents do not; what an extension brought is left to it.
+# Ordinary tables with rows of their own: partitions count, their parents do not, and extensions look after theirs.
 _TABLES = """
     SELECT format('SELECT %L, count(*) FROM %I.%I', n.nspname || '.' || c.relname, n.nspname, c.relname)
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -81,7 +81,7 @@ class Postgres:
         return [line.split(SEPARATOR) for line in done.stdout.splitlines() if line]
 
     def execute(self, sql: str, database: str = "postgres") -> None:
-        """Statements that change something, each bounded in time, so that a lock held elsewhere cannot stop us for ever."""
+        """Statements that change something, each bounded in time: a lock held elsewhere must not stop us for ever."""
         self.query(f"SET statement_timeout = {DDL_TIMEOUT_MS};\n{sql}", database)
 
     def rows(self, database: str | None = None) -> dict[str, int]:

@@ -25,9 +25,9 @@ class Loss:
     def lines(self) -> list[str]:
         """The tables that would change, in words."""
         return [
-            f"{table}: {self.now.get(table, 0)} rows now, {self.then.get(table, 0)} after"
+            f"{table}: {self.now.get(table, 'no')} rows now, {self.then.get(table, 'no')} after"
             for table in sorted({*self.now, *self.then})
-            if self.now.get(table, 0) != self.then.get(table, 0)
+            if self.now.get(table) != self.then.get(table)
         ]
 
 
@@ -97,7 +97,8 @@ def _create(database: Postgres, manifest: Manifest, name: str) -> None:
         )
     database.execute(
         f"CREATE DATABASE {identifier(name)} TEMPLATE template0 OWNER {identifier(manifest.owner)} "
-        f"ENCODING {literal(manifest.encoding)} LC_COLLATE {literal(manifest.collate)} LC_CTYPE {literal(manifest.ctype)}"
+        f"ENCODING {literal(manifest.encoding)} "
+        f"LC_COLLATE {literal(manifest.collate)} LC_CTYPE {literal(manifest.ctype)}"
     )
 
 

@@ -43,7 +43,7 @@ class Store:
         return tuple(sorted(self._read(), key=lambda stored: stored.manifest.started_at))
 
     def find(self, wanted: str, service: str | None = None) -> Stored:
-        """A backup by its id or a part of it that only one has, or the `latest`. Raises UsageError naming what there is."""
+        """A backup by a part of its id that only one has, or the `latest`. Raises UsageError naming what there is."""
         candidates = [stored for stored in self.backups() if service in (None, stored.manifest.service)]
         if not candidates:
             raise UsageError(f"there is no backup in {self.folder} on {self.shell.name}", "make one: inv db.backup")

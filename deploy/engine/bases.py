@@ -1,4 +1,4 @@
-"""Base images: the official ones where a registry answers, otherwise made here from Debian's packages, under the same tags.
+"""Base images: the official ones where a registry answers, else made here from Debian's packages under the same tags.
 
 A recipe is one file, `docker/base/<name>.Dockerfile`, whose first line says `# provides: <tags>`.
 """

@@ -45,7 +45,18 @@ class ComposeProject:
         if not done.ok:
             raise self._invalid(done.stderr)
         warnings = tuple(dict.fromkeys(found.replace('\\"', '"') for found in _WARNING.findall(done.stderr)))
-        return json.loads(done.stdout), warnings
+        document = json.loads(done.stdout)
+        for name, options in self._extensions().items():
+            document["services"][name]["x-deploy"] = options
+        return document, warnings
+
+    def _extensions(self) -> Mapping[str, Any]:
+        """`x-deploy` of every service that has one: compose leaves extensions out of its JSON, not out of its YAML."""
+        import yaml
+
+        done = self.shell.run(self.command.then("config", "--format", "yaml"))
+        services = yaml.safe_load(done.stdout)["services"]
+        return {name: service["x-deploy"] for name, service in services.items() if "x-deploy" in service}
 
     def stack(self) -> tuple[Stack, tuple[str, ...]]:
         document, warnings = self.model()

@@ -22,8 +22,8 @@ EXECUTABLE = 0o100
 def build_digest(build: Build, service: str) -> str:
     """Sixteen hexadecimal digits over the build definition, its Dockerfile and the files of its contexts.
 
-    A context that is not a folder of this machine (a repository's address) counts by its name. Raises UsageError when the
-    context or the Dockerfile is missing.
+    A context that is not a folder of this machine (a repository's address) counts by its name. Raises UsageError when
+    the context or the Dockerfile is missing.
     """
     definition = dict(build.definition) | {"context": build.context}
     if build.local:

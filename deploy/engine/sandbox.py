@@ -1,4 +1,4 @@
-"""Sandboxes: throw-away production hosts on this machine, each a privileged container with sshd and an engine of its own."""
+"""Sandboxes: throw-away production hosts on this machine, privileged containers with sshd and their own engine."""
 
 from __future__ import annotations
 

@@ -49,9 +49,10 @@ resolvers engine
   hold valid 1s
   hold obsolete 0s
   hold nx 3s
-  hold other 3s
-  hold refused 3s
-  hold timeout 3s
+# An engine that is restarted does not answer for a while: containers keep the addresses they have.
+  hold other 1h
+  hold refused 1h
+  hold timeout 1h
 
 defaults
   log global
@@ -216,17 +217,25 @@ def render_compose(state: EdgeState, layout: HostLayout) -> dict[str, Any]:
 
 
 def fill_commands(slot: str, target: Target, layout: HostLayout) -> tuple[str, ...]:
-    """Runtime commands that put a release into a slot."""
-    commands = []
-    for name, servers in target.servers.items():
-        for number in range(1, SERVERS + 1):
-            server = f"{slot}_{name}/s{number}"
-            if number <= len(servers):
-                name_of_container = servers[number - 1].rpartition(":")[0]
-                commands += [f"set server {server} fqdn {name_of_container}", f"set server {server} state ready"]
-            else:
-                commands += _empty_server(server, layout)
-    return tuple(commands)
+    """Runtime commands that name a slot's servers. Each stays in maintenance until it has its address."""
+    return tuple(
+        command
+        for name, servers in target.servers.items()
+        for number in range(1, SERVERS + 1)
+        for command in _name_server(
+            f"{slot}_{name}/s{number}",
+            servers[number - 1].rpartition(":")[0] if number <= len(servers) else layout.edge_container,
+        )
+    )
+
+
+def servers_of(slot: str, target: Target) -> tuple[str, ...]:
+    """`backend/server=container:port` for everything that must answer before a slot goes live."""
+    return tuple(
+        f"{slot}_{name}/s{number}={server}"
+        for name, servers in target.servers.items()
+        for number, server in enumerate(servers, 1)
+    )
 
 
 def empty_commands(slot: str, listeners: Iterable[Listener], layout: HostLayout) -> tuple[str, ...]:
@@ -235,12 +244,12 @@ def empty_commands(slot: str, listeners: Iterable[Listener], layout: HostLayout)
         command
         for listener in listeners
         for number in range(1, SERVERS + 1)
-        for command in _empty_server(f"{slot}_{listener.name}/s{number}", layout)
+        for command in _name_server(f"{slot}_{listener.name}/s{number}", layout.edge_container)
     )
 
 
-def _empty_server(server: str, layout: HostLayout) -> list[str]:
-    return [f"set server {server} state maint", f"set server {server} fqdn {layout.edge_container}"]
+def _name_server(server: str, name: str) -> tuple[str, ...]:
+    return (f"set server {server} state maint", f"set server {server} fqdn {name}")
 
 
 def _frontend(listener: Listener, port: int, mode: str) -> str:

@@ -68,8 +68,8 @@ class Settings:
 def parse_settings(raw: Mapping[str, Any], *, folder: str, source: str = "invoke.yaml") -> Settings:
     """Settings from the mapping under `deploy:`.
 
-    `folder` is the project folder's name, the default for the project's own name. Raises UsageError naming `source`, the
-    path of the key and the nearest valid key.
+    `folder` is the project folder's name, the default for the project's own name. Raises UsageError naming `source`,
+    the path of the key and the nearest valid key.
     """
     _check_keys(raw, "", "", source)
     stack = _text(raw, "stack", "", source)

@@ -200,6 +200,7 @@ class MakeCurrent(Action):
         self._change = change
 
     def run(self, step: Step) -> None:
+        step.result = self._change.record.id
         record_current(self._change.site, self._change.record.id)
 
     def undo(self) -> None:

@@ -19,6 +19,7 @@ from deploy.model.edge import (
     render_compose,
     render_config,
     render_map,
+    servers_of,
     target_of,
 )
 from deploy.model.errors import CommandError, DeployError
@@ -54,11 +55,6 @@ def point_edge(site: Site, state: EdgeState, slot: str, *, fill: Target | None, 
     """
     wanted = (state.with_target(slot, fill) if fill else state).switched(slot)
     target = wanted.slots.get(slot)
-    servers = [
-        f"{slot}_{listener}/s{number}"
-        for listener, found in (target.servers.items() if target else ())
-        for number in range(1, len(found) + 1)
-    ]
     try:
         site.run(
             "switch.sh",
@@ -71,7 +67,7 @@ def point_edge(site: Site, state: EdgeState, slot: str, *, fill: Target | None, 
             current,
             "; ".join(fill_commands(slot, fill, site.layout)) if fill else "",
             ANSWER_TIMEOUT_S,
-            *servers,
+            *(servers_of(slot, target) if target else ()),
         )
     except CommandError as error:
         raise DeployError(f"{site.shell.name}: the edge could not be switched", details=error.stderr) from error
@@ -109,7 +105,7 @@ class PrepareEdge(Action):
 def join_networks(site: Site, record: ReleaseRecord) -> None:
     """Put the edge into one network of every public service of a release."""
     networks = {
-        sorted(service.networks)[0]
+        min(service.networks)
         for name, service in record.services.items()
         if service.networks and any(public.service == name for public in record.public)
     }

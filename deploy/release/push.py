@@ -21,8 +21,8 @@ LEVEL = 3  # about the speed of `docker save` itself on one core
 def push_images(local: LocalShell, host: Shell, references: Iterable[str], step: Step, *, engine: str) -> int:
     """Send images in one stream and see that they arrived whole. Returns the bytes that crossed the wire.
 
-    `engine` is the version of the host's engine: `docker load` reads zstd from 23.0 on. Raises DeployError when an image
-    is not the same on both sides afterwards.
+    `engine` is the version of the host's engine: `docker load` reads zstd from 23.0 on. Raises DeployError when an
+    image is not the same on both sides afterwards.
     """
     wanted = tuple(references)
     if not wanted:

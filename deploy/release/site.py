@@ -11,7 +11,7 @@ from deploy.model.facts import Facts, parse_facts
 from deploy.model.layout import HostLayout
 from deploy.shell import Completed, OnLine, Shell
 
-BUSY_STATUS = 76
+COMPOSE = Command("docker", "compose", "--ansi", "never")
 # A step that changes things holds this lock for its own time, on the host: a client that was killed may have left one
 # running, and the next deploy must wait for it rather than work beside it.
 _GUARD = 'mkdir -p "$1" && exec 8>>"$1/busy" && { flock -w 300 8 || exit 76; } && shift && '
@@ -34,7 +34,7 @@ class Site:
         return parse_facts(self.shell.run(command).stdout, self.shell.name)
 
     def script(self, name: str, *arguments: str | int) -> Command:
-        """One of the scripts of `release/scripts`, which change something, guarded against a leftover of an earlier run."""
+        """One of the scripts of `release/scripts` that change something, guarded against a leftover of another run."""
         return self.guarded(self.bare(name, *arguments))
 
     def bare(self, name: str, *arguments: str | int) -> Command:
@@ -60,12 +60,12 @@ class Site:
 
     def compose(self, release_id: str) -> Command:
         """`docker compose` for a release."""
-        return Command("docker", "compose", "--file", f"{self.layout.release(release_id)}/compose.yaml")
+        return COMPOSE.then("--file", f"{self.layout.release(release_id)}/compose.yaml")
 
     @property
     def compose_data(self) -> Command:
         """`docker compose` for the data services."""
-        return Command("docker", "compose", "--file", f"{self.layout.data}/compose.yaml")
+        return COMPOSE.then("--file", f"{self.layout.data}/compose.yaml")
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
@@ -84,14 +85,14 @@ def _send(process: Process, record: str, app: Rendered, data: Rendered, data_par
 
 def _folder(archive: tarfile.TarFile, name: str) -> None:
     info = tarfile.TarInfo(name)
-    info.type, info.mode = tarfile.DIRTYPE, 0o750
+    info.type, info.mode, info.mtime = tarfile.DIRTYPE, 0o750, int(time.time())
     archive.addfile(info)
 
 
 def _text(archive: tarfile.TarFile, name: str, text: str, mode: int) -> None:
     content = text.encode()
     info = tarfile.TarInfo(name)
-    info.size, info.mode = len(content), mode
+    info.size, info.mode, info.mtime = len(content), mode, int(time.time())
     archive.addfile(info, io.BytesIO(content))
 
 

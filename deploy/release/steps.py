@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
 from deploy.ui import Console, Step
@@ -13,10 +13,11 @@ class Action(ABC):
 
     title: str
 
+    @abstractmethod
     def run(self, step: Step) -> None:
         """Do it. Raises DeployError when it cannot be done."""
 
-    def undo(self) -> None:
+    def undo(self) -> None:  # noqa: B027  # most steps have nothing to take back
         """Take back what `run` did, wholly or in part. Must work after a `run` that failed anywhere."""
 
 

@@ -52,7 +52,7 @@ class Target:
         return self.hostname
 
     def interactive(self, remote: Command, *, tty: bool) -> Command:
-        """The command that hands the terminal to OpenSSH, so that keys, resizes and exit status are those of `ssh -t`."""
+        """The command that hands the terminal to OpenSSH: keys, resizes and exit status are those of `ssh -t`."""
         return self.ssh.flag("-t", tty).then(self.destination, remote.shell())
 
 

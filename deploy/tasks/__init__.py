@@ -31,11 +31,11 @@ def namespace(tasks_file: str) -> Collection:
 
 
 def _declared(root: Path) -> Mapping[str, Any]:
-    """What `invoke.yaml` says under `deploy:`, for its names only: Invoke reads the file again, with all other sources."""
+    """What `invoke.yaml` says under `deploy:`, for its names only: Invoke reads it again with all other sources."""
     for suffix in ("yaml", "yml"):
         file = root / f"invoke.{suffix}"
         if file.is_file():
-            document = yaml.safe_load(file.read_text()) or {}
+            document = yaml.safe_load(file.read_text()) or {}  # type: ignore[no-untyped-call]  # vendored without types
             found = document.get("deploy") if isinstance(document, dict) else None
             return found if isinstance(found, dict) else {}
     return {}

@@ -75,13 +75,14 @@ class App:
         return stack
 
     def hosts(self, environment: Environment, given: list[str]) -> tuple[str, ...]:
-        """The hosts to work on: those of `--host`, else those of the environment. Raises UsageError when there are none."""
+        """The hosts to work on: those of `--host`, else the environment's. Raises UsageError when there are none."""
         named = tuple(host.strip() for words in given for host in words.split(",") if host.strip())
         hosts = named or environment.hosts
         if not hosts:
             raise UsageError(
                 f"no host to work on for '{environment.name}'",
-                f"add --host user@server (or --host sandbox), or hosts: under deploy.environments.{environment.name} in invoke.yaml",
+                "add --host user@server (or --host sandbox), or hosts: under "
+                f"deploy.environments.{environment.name} in invoke.yaml",
             )
         return hosts
 
@@ -134,14 +135,14 @@ class App:
         return prepare(compose, environment, self.root, datetime.now(UTC))
 
     def require_env_file(self, environment: Environment, site: Site, *, yes: bool) -> None:
-        """Make the environment's env file before the first deploy anywhere; never where a release already has its own."""
+        """Make the env file before the first deploy; never where a release already has secrets of its own."""
         path = self.root / environment.env_file
         if path.is_file() or not (self.root / EXAMPLE).is_file():
             return
         if live := site.facts().live:
             raise UsageError(
                 f"{path.name} is missing, and {site.shell.name} already runs {live.id} with secrets of its own",
-                f"bring {path.name} from whoever deployed that release ({live.created_by}): new secrets would not fit its data",
+                f"bring {path.name} from whoever deployed that ({live.created_by}): new secrets would not fit its data",
             )
         self.console.confirm(
             f"There is no {path.name}. Make it from {EXAMPLE} with generated secrets?",

@@ -24,7 +24,7 @@ YES_HELP = "go on without asking"
 
 def task(
     *,
-    help: dict[str, str] | None = None,
+    help: dict[str, str] | None = None,  # noqa: A002  # Invoke's own name for it
     iterable: tuple[str, ...] = (),
     positional: tuple[str, ...] = (),
     **options: Any,

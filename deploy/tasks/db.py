@@ -61,7 +61,8 @@ def backup(app: App, host: list[str], env: str = LOCAL, service: str = "") -> No
             made = take_backup(place.database, place.store, origin, datetime.now(UTC), step)
         app.console.data(f"{place.store.folder}/{made.id}.dump")
         app.console.good(
-            f"{made.id} is complete and readable: {size(made.size_bytes)}, {made.rows} rows, {duration(made.duration_s)}."
+            f"{made.id} is complete and readable: {size(made.size_bytes)}, {made.rows} rows, "
+            f"{duration(made.duration_s)}."
         )
         app.console.say(
             f"Next: inv db.backups{place.words} lists all; inv db.restore {made.id}{place.words} brings it back."

@@ -227,7 +227,8 @@ def collection(name: str) -> Collection:  # noqa: C901, PLR0915  # one short tas
     def restart(app: App, host: list[str], service: str = "", yes: bool = False) -> None:
         """Restart the containers of the live release where they stand; requests fail until they are back.
 
-        To restart without losing a request, deploy with --rebuild. Example: inv prod.restart --host app1 --service worker
+        To restart without losing a request: inv prod.deploy --rebuild.
+        Example: inv prod.restart --host app1 --service worker
         """
         environment = app.settings.environment(name)
         for spec in app.hosts(environment, host):

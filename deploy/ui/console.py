@@ -10,13 +10,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from deploy.model.errors import UsageError
+from deploy.model.errors import DeployError, UsageError
 from deploy.ui.units import duration, rate, size
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
     from rich.status import Status
 
+REFRESH_S = 0.2
 STILL_EVERY_S = 15.0
 """How often a step that is not on a terminal says that it is still at work."""
 
@@ -103,7 +104,7 @@ class Console:
 
     @contextmanager
     def step(self, title: str) -> Iterator[Step]:
-        """A step of a longer work: ticks while the block runs, ends with its time; a nested one is part of the outer."""
+        """A step of a longer work: ticks while the block runs, ends with its time. A nested one joins the outer."""
         if self._step is not None:
             self._step.show(title)
             yield self._step
@@ -129,19 +130,18 @@ class Console:
     @contextmanager
     def _ticking(self, step: Step) -> Iterator[None]:
         ended = threading.Event()
-        if self.rich.is_terminal:
-            status = self.rich.status(step.title)
-            tick, every_s = (lambda: self._refresh(status, step)), 0.2
-            status.start()
-        else:
-            status = None
-            tick, every_s = (lambda: self.say(f"… {step}  {duration(step.elapsed_s)}")), STILL_EVERY_S
+        status = self.rich.status(step.title) if self.rich.is_terminal else None
 
         def run() -> None:
-            while not ended.wait(every_s):
-                tick()
+            while not ended.wait(REFRESH_S if status else STILL_EVERY_S):
+                if status:
+                    self._refresh(status, step)
+                else:
+                    self.say(f"… {step}  {duration(step.elapsed_s)}")
 
         ticker = threading.Thread(target=run, daemon=True)
+        if status:
+            status.start()
         ticker.start()
         try:
             yield
@@ -167,4 +167,4 @@ class Console:
             )
         self.rich.print(f"{question} [y/N] ", end="", markup=False)
         if input().strip().lower() not in {"y", "yes"}:
-            raise UsageError("stopped: nothing was changed")
+            raise DeployError("stopped: nothing was changed")

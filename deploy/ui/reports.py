@@ -10,7 +10,7 @@ from deploy.model.journal import Entry, Outcome, interrupted
 from deploy.model.kinds import Kind
 from deploy.model.layout import HostLayout
 from deploy.model.plan import Action, EdgeAction, Plan, ServicePlan
-from deploy.ui.units import age, count, duration, size
+from deploy.ui.units import age, duration, size
 
 _SIGNS = {Action.CREATE: "+", Action.REPLACE: "~", Action.KEEP: "=", Action.REMOVE: "-"}
 _EDGE = {
@@ -53,11 +53,14 @@ def release_rows(facts: Facts) -> Iterator[Sequence[str]]:
     """A row for every change of what runs on a host, newest first."""
     live = facts.live
     broken = interrupted(facts.journal)
+    marked = False
     for entry in reversed(facts.journal):
         if entry.outcome == Outcome.STARTED and entry != broken:
             continue
+        serves = not marked and live is not None and entry.release == live.id and entry.outcome != Outcome.FAILED
+        marked = marked or serves
         yield (
-            "→" if live and entry.release == live.id else "",
+            "→" if serves else "",
             entry.release,
             "interrupted" if entry == broken else str(entry.outcome),
             age(entry.at, facts.now),
@@ -124,7 +127,3 @@ def summary(entries: Iterable[Entry], now: datetime) -> str:
         if last
         else "nothing was ever deployed"
     )
-
-
-def kept_releases(facts: Facts) -> str:
-    return count(len(facts.releases), "release")

@@ -1,43 +1,54 @@
-# Points the edge at a release: fills a slot, waits until every server in it answers, then changes the one entry of the map
-# that every public port goes by. Runs to its end even when the client that started it is gone.
+# Points the edge at a release: fills a slot, waits until HAProxy has every server's address and the address answers, then
+# changes the one entry of the map that every public port goes by. Runs to its end even when the client that started it is
+# gone.
 #
-#   switch.sh ROOT CONTAINER SLOT CONFIG MAP STATE RELEASE FILL TIMEOUT_S [BACKEND/SERVER...]
+#   switch.sh ROOT CONTAINER SLOT CONFIG MAP STATE RELEASE FILL TIMEOUT_S [BACKEND/SERVER=NAME:PORT...]
 #
 # CONFIG, MAP and STATE are the whole texts for the edge's next start; FILL is one line of runtime commands. RELEASE becomes
-# `current`; an empty one means that no release is live. Status 3: a
-# server did not come up, nothing was switched.
+# `current`; an empty one means that no release is live. Status 3: a server did not come up, nothing was switched.
 set -eu
 
 root=$1 container=$2 slot=$3 config=$4 map=$5 state=$6 release=$7 fill=$8 timeout_s=$9
 shift 9
 
 live_map=/usr/local/etc/haproxy/live.map
-admin() { printf '%s\n' "$1" | docker exec -i "$container" bash -c 'exec 3<>/dev/tcp/127.0.0.1/9999; cat >&3; cat <&3'; }
 write() { printf '%s' "$2" >"$1.new" && chmod 0644 "$1.new" && mv "$1.new" "$1"; }
 
-if [ -n "$fill" ]; then
-    refused=$(admin "$fill" | grep -v -e '^$' -e 'changed its FQDN' || true)
-    [ -z "$refused" ] || printf 'edge: %s\n' "$refused" >&2
-fi
-tries=$((timeout_s * 5))
-for server in "$@"; do
-    # columns of "show servers state": 2 backend, 4 server, 6 operational state (2: up)
-    until admin "show servers state ${server%/*}" | awk -v name="${server#*/}" '$4 == name && $6 == 2 { up = 1 } END { exit !up }'; do
-        tries=$((tries - 1))
-        if [ "$tries" -le 0 ]; then
-            printf 'the edge cannot reach %s\n' "$server" >&2
-            exit 3
-        fi
-        sleep 0.2
+# In the edge's own network, so that what answers here answers HAProxy. A server that leaves maintenance counts as up
+# before its first check, with whatever address it had: so it stays there until its address is the new one.
+# shellcheck disable=SC2016  # expanded by the shell in the container
+ready='
+    set -eu
+    admin() { exec 3<>/dev/tcp/127.0.0.1/9999; printf "%s\n" "$1" >&3; cat <&3; exec 3>&-; }
+    fill=$1 tries=$(($2 * 10))
+    shift 2
+    if [ -n "$fill" ]; then admin "$fill" >/dev/null; fi
+    for wanted; do
+        server=${wanted%%=*} name=${wanted#*=} port=${wanted##*:}
+        name=${name%:*}
+        until address=$(getent ahostsv4 "$name" | { read -r first _ && printf %s "$first"; }) &&
+            admin "show servers state ${server%/*}" | grep -q " ${server#*/} $address " &&
+            (exec 4<>"/dev/tcp/$address/$port") 2>/dev/null
+        do
+            tries=$((tries - 1))
+            if [ "$tries" -le 0 ]; then printf "the edge cannot reach %s port %s\n" "$name" "$port" >&2; exit 3; fi
+            sleep 0.1
+        done
+        admin "set server $server state ready" >/dev/null
     done
-done
+'
+docker exec "$container" bash -c "$ready" ready "$fill" "$timeout_s" "$@" || exit 3
 
 cd "$root"
 write edge/etc/haproxy.cfg "$config"
 write edge/etc/live.map "$map"
 write edge/state.json "$state"
-admin "set map $live_map live $slot" >/dev/null
-admin "show map $live_map" | grep -q " live $slot\$" || { printf 'the edge did not take the switch\n' >&2; exit 4; }
+# shellcheck disable=SC2016
+docker exec "$container" bash -c '
+    exec 3<>/dev/tcp/127.0.0.1/9999
+    printf "set map %s live %s; show map %s\n" "$1" "$2" "$1" >&3
+    grep -q " live $2\$" <&3
+' switch "$live_map" "$slot" || { printf 'the edge did not take the switch\n' >&2; exit 4; }
 if [ -n "$release" ]; then
     ln -sfn "releases/$release" current.new
     mv -T current.new current

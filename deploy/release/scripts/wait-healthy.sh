@@ -20,7 +20,7 @@ while :; do
         index(wanted, " " $1 " ") == 0 { next }
         index(jobs, "," $1 ",") { if ($2 == "exited" && $4 == 0) next; if ($2 == "exited") print "bad", $1, "ended with status " $4; else print "wait", $1; next }
         $2 == "exited" || $2 == "dead" { print "bad", $1, $2 " with status " $4; next }
-        $2 == "restarting" || $5 > 0 { print "bad", $1, "ended with status " $4 " and was restarted"; next }
+        $2 == "restarting" || $5 > 0 { print "bad", $1, "ended and was restarted"; next }
         $3 == "unhealthy" { print "bad", $1, "unhealthy"; next }
         $2 != "running" || $3 == "starting" { print "wait", $1; next }
         $3 == "none" && !settled { print "wait", $1 }
