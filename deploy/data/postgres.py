@@ -18,6 +18,7 @@ from deploy.shell import Shell
 from deploy.shell.base import lines_of
 
 LOCK_TIMEOUT = "30s"
+"""How long to wait for a lock that somebody else holds on a table."""
 DDL_TIMEOUT_MS = 60_000
 SEPARATOR = "\x1f"
 
@@ -84,15 +85,18 @@ class Postgres:
         """Statements that change something, each bounded in time: a lock held elsewhere must not stop us for ever."""
         self.query(f"SET statement_timeout = {DDL_TIMEOUT_MS};\n{sql}", database)
 
-    def rows(self, database: str | None = None) -> dict[str, int]:
-        """Exact row counts of every table."""
-        return {table: int(count) for table, count in self.query(_TABLES, database)}
+    def rows(self, database: str | None = None, *, lock_timeout: str = LOCK_TIMEOUT) -> dict[str, int]:
+        """Exact row counts of every table. Raises CommandError when a table stays locked for `lock_timeout`."""
+        return {
+            table: int(count) for table, count in self.query(f"SET lock_timeout = '{lock_timeout}';{_TABLES}", database)
+        }
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[Snapshot]:
         """A snapshot that a dump can use while the block runs."""
         with self.shell.start(self._psql(self.database)) as session:
-            session.write(b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\nSELECT pg_export_snapshot();\n")
+            begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\nSELECT pg_export_snapshot();\n"
+            session.write(f"SET lock_timeout = '{LOCK_TIMEOUT}';\n{begin}".encode())
             answers = lines_of(session.read)
             snapshot_id = next(answers, "")
             if not snapshot_id:
@@ -102,11 +106,17 @@ class Postgres:
                 )
             session.write(f"{_TABLES};\n\\echo {SEPARATOR}end\n".encode())
             tables = {}
+            complete = False
             for line in answers:
-                if line == f"{SEPARATOR}end":
+                if complete := line == f"{SEPARATOR}end":
                     break
                 table, _, count = line.partition(SEPARATOR)
                 tables[table] = int(count)
+            if not complete:
+                raise DeployError(
+                    f"{self.shell.name}: the tables of {self.container} cannot be counted",
+                    details=session.read_stderr(1 << 16).decode(),
+                )
             yield Snapshot(snapshot_id, tables)
             session.write(b"COMMIT;\n")
             session.close_stdin()

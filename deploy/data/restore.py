@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from deploy.data.backup import verify_readable
@@ -13,22 +12,6 @@ from deploy.model.errors import CommandError, DeployError
 from deploy.ui import Console
 
 SPARE_MARK = "_before_"
-
-
-@dataclass(frozen=True)
-class Loss:
-    """What a restore takes away: rows by table, now and in the backup."""
-
-    now: dict[str, int]
-    then: dict[str, int]
-
-    def lines(self) -> list[str]:
-        """The tables that would change, in words."""
-        return [
-            f"{table}: {self.now.get(table, 'no')} rows now, {self.then.get(table, 'no')} after"
-            for table in sorted({*self.now, *self.then})
-            if self.now.get(table) != self.then.get(table)
-        ]
 
 
 def check_backup(database: Postgres, store: Store, stored: Stored) -> None:
@@ -52,10 +35,17 @@ def check_backup(database: Postgres, store: Store, stored: Stored) -> None:
     verify_readable(database, store, file, len(manifest.tables))
 
 
-def loss(database: Postgres, manifest: Manifest) -> Loss:
-    """What restoring would change; an absent database has nothing to lose."""
-    live = database.rows(manifest.database) if _exists(database, manifest.database) else {}
-    return Loss(live, dict(manifest.tables))
+def loss(database: Postgres, manifest: Manifest) -> tuple[str, ...]:
+    """What restoring would change, table by table, in words; an absent database has nothing to lose."""
+    try:
+        live = database.rows(manifest.database, lock_timeout="3s") if _exists(database, manifest.database) else {}
+    except CommandError:
+        return ("what would be lost cannot be counted: somebody holds a lock on a table",)
+    return tuple(
+        f"{table}: {live.get(table, 'no')} rows now, {manifest.tables.get(table, 'no')} after"
+        for table in sorted({*live, *manifest.tables})
+        if live.get(table) != manifest.tables.get(table)
+    ) or ("every table has as many rows now as in the backup",)
 
 
 def restore(database: Postgres, store: Store, manifest: Manifest, now: datetime, console: Console) -> str:

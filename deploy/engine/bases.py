@@ -71,6 +71,12 @@ class BaseImages:
             if not self.present(reference):
                 self._obtain(reference)
 
+    def refresh(self, references: Iterable[str]) -> None:
+        """Take newer versions of images from their registry, where one answers."""
+        for reference in references:
+            with self._console.step(f"Refresh {reference}") as step:
+                step.result = "no registry answers: kept as it is" if self._pull(reference, step) else "pulled"
+
     def present(self, reference: str) -> bool:
         return self._shell.run(Command("docker", "image", "inspect", "--format", "{{.Id}}", reference), check=False).ok
 

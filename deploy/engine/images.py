@@ -10,6 +10,7 @@ from typing import Any
 from deploy.engine.context import build_digest
 from deploy.model.command import Command
 from deploy.model.errors import CommandError, DeployError, tail
+from deploy.model.fingerprint import digest
 from deploy.model.stack import Stack
 from deploy.shell import LocalShell, Shell
 from deploy.ui import Step
@@ -33,12 +34,13 @@ class ImageSource:
         return self.source.startswith("build:")
 
 
-def image_sources(stack: Stack, project: str) -> Mapping[str, ImageSource]:
-    """The image of every service, by its name."""
+def image_sources(stack: Stack, project: str, *, salt: str = "") -> Mapping[str, ImageSource]:
+    """The image of every service, by its name. A salt makes built images other ones than any before."""
     sources = {}
     for name, service in stack.services.items():
         if service.build:
             content = build_digest(service.build, name)
+            content = digest([content, salt]) if salt else content
             sources[name] = ImageSource(name, f"build:{content}", f"{project}/{name}:{content}")
         else:
             sources[name] = ImageSource(name, service.image, service.image)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -87,7 +88,11 @@ def backup_id(project: str, service: str, database: str, now: datetime, server_v
 
 
 def major_version(server_version: str) -> int:
-    return int(server_version.split(".", 1)[0].split(maxsplit=1)[0])
+    """The number a version starts with: 17 for "17.11 (Debian …)", 18 for "18beta1"."""
+    leading = re.match(r"\d+", server_version)
+    if leading is None:
+        raise DeployError(f"{server_version!r} is not the version of a PostgreSQL server")
+    return int(leading[0])
 
 
 def difference(wanted: Mapping[str, int], found: Mapping[str, int]) -> tuple[str, ...]:

@@ -6,6 +6,8 @@ import shlex
 from collections.abc import Iterable
 from typing import Self
 
+_SCRIPT = ("sh", "-eu", "-c")
+
 
 class Command(tuple[str, ...]):
     """An argument list. Every method returns a new command; none of them ever joins words into shell text.
@@ -34,6 +36,13 @@ class Command(tuple[str, ...]):
         """`name value` appended for every value."""
         return self.then(*(word for value in values for word in (name, value)))
 
+    @property
+    def title(self) -> str:
+        """How messages call the command: a script by its name, never by its text."""
+        if self[:2] == ("sudo", "-n"):
+            return Command(*self[2:]).title
+        return self[4] if self[:3] == _SCRIPT and len(self) > len(_SCRIPT) + 1 else self.shell()
+
     def shell(self) -> str:
         """The command as one line of POSIX shell, for a remote login shell or for a message."""
         return shlex.join(self)
@@ -44,7 +53,7 @@ class Command(tuple[str, ...]):
 
 def script(text: str, name: str, *arguments: str | int) -> Command:
     """A POSIX shell script run with positional parameters: values are never pasted into its text."""
-    return Command("sh", "-eu", "-c", text, name, *arguments)
+    return Command(*_SCRIPT, text, name, *arguments)
 
 
 def sequence(*commands: Command, name: str = "sequence") -> Command:

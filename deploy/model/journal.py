@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -20,7 +20,6 @@ class Outcome(StrEnum):
     """Nothing users see has changed."""
     ROLLED_BACK = "rolled back"
     """An older release serves again, because somebody asked for it."""
-    RESTARTED = "restarted"
 
 
 @dataclass(frozen=True)
@@ -68,3 +67,13 @@ def interrupted(entries: tuple[Entry, ...]) -> Entry | None:
     """The last change, when it never came to an end."""
     last = entries[-1] if entries else None
     return last if last and last.outcome == Outcome.STARTED else None
+
+
+def served(entries: Iterable[Entry]) -> tuple[str, ...]:
+    """Releases that users got, oldest first: those that a change ended well with, and those that one began from."""
+    releases: list[str] = []
+    for entry in entries:
+        found = entry.release if entry.outcome in {Outcome.DEPLOYED, Outcome.ROLLED_BACK} else entry.previous
+        if found and found not in releases[-1:]:
+            releases.append(found)
+    return tuple(releases)

@@ -104,7 +104,7 @@ def classify(name: str, definition: Mapping[str, Any], model: Mapping[str, Any])
         return Kind.JOB, "another service waits for it to complete"
     words = {*_words(name), *_words(_command_text(definition))}
     if found := sorted(words & WORKER_WORDS):
-        return Kind.WORKER, f"named or started as a {found[0]}"
+        return Kind.WORKER, f"its name or command says {found[0]}"
     return Kind.WEB, "can be reached by other services"
 
 

@@ -12,6 +12,7 @@ from deploy.model.edge import IMAGE as EDGE_IMAGE
 from deploy.model.edge import EdgeState, Listener, listeners_of, render_compose
 from deploy.model.facts import Container, Facts
 from deploy.model.fingerprint import changed_parts
+from deploy.model.journal import interrupted
 from deploy.model.kinds import Kind
 from deploy.model.layout import HostLayout
 from deploy.model.release import ReleaseRecord, ServiceRecord
@@ -70,15 +71,22 @@ class Plan:
     """Images that the host lacks."""
     migrate: tuple[str, ...]
     """Services whose migrations are looked at, and run when some are pending."""
+    leftovers: tuple[str, ...]
+    """What an earlier change that was killed has left running, in sentences."""
     gaps: tuple[str, ...]
     """What users may notice, in sentences."""
     warnings: tuple[str, ...]
 
     @property
+    def changes(self) -> bool:
+        """Whether a new release is needed."""
+        kept = all(service.action == Action.KEEP for service in (*self.services, *self.data))
+        return not kept or self.edge not in {EdgeAction.NONE, EdgeAction.SWITCH}
+
+    @property
     def noop(self) -> bool:
         """Whether the host already is as it should be."""
-        kept = all(service.action == Action.KEEP for service in (*self.services, *self.data))
-        return kept and self.edge in {EdgeAction.NONE, EdgeAction.SWITCH}
+        return not self.changes and not self.leftovers
 
     def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self) | {"noop": self.noop}
@@ -124,6 +132,7 @@ def make_plan(wanted: Wanted, facts: Facts, layout: HostLayout) -> Plan:
         build=build,
         push=push,
         migrate=wanted.migrating if changing else (),
+        leftovers=tuple(_leftovers(facts, layout)),
         gaps=tuple(_gaps(data, edge, wanted.record, live)),
         warnings=wanted.warnings,
     )
@@ -227,3 +236,13 @@ def _gaps(
     if live:
         for name in record.app(exclusive=True):
             yield f"{name} stops before its new version starts: {record.services[name].exclusive}"
+
+
+def _leftovers(facts: Facts, layout: HostLayout) -> Iterable[str]:
+    live = facts.live
+    if broken := interrupted(facts.journal):
+        yield f"{broken.by} began {broken.release} and never ended"
+    for release_id in facts.releases:
+        running = any(container.running for container in facts.release_containers(layout, release_id))
+        if running and (live is None or release_id != live.id):
+            yield f"{release_id} still runs"

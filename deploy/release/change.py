@@ -42,6 +42,20 @@ class Change:
         return None if live is None or live.id == self.record.id else live
 
     @property
+    def others(self) -> tuple[ReleaseRecord, ...]:
+        """Releases other than the one on its way in that run: the one before, and what a killed change has left."""
+        return tuple(
+            record
+            for release_id, record in self.facts.releases.items()
+            if release_id != self.record.id and self.running(record)
+        )
+
+    def running(self, record: ReleaseRecord) -> tuple[str, ...]:
+        """Services of a release that ran when the change began."""
+        containers = self.facts.release_containers(self.site.layout, record.id)
+        return tuple(dict.fromkeys(container.service for container in containers if container.running))
+
+    @property
     def data(self) -> tuple[str, ...]:
         return tuple(name for name, service in self.record.services.items() if service.kind == Kind.DATA)
 

@@ -24,7 +24,7 @@ from deploy.release.data_services import DataUp, MakeNetworks
 from deploy.release.edge import PrepareEdge, Switch
 from deploy.release.lock import locked
 from deploy.release.migrate import BackUpBeforeMigrating, CheckMigrations, Migrate, Pending
-from deploy.release.prepare import Prepared
+from deploy.release.prepare import Prepared, whoami
 from deploy.release.push import push_images
 from deploy.release.records import keep_journal, record_current
 from deploy.release.retire import Prune, Retire
@@ -77,6 +77,8 @@ def obtain_and_build(
     services = [prepared.stack.services[name] for name in plan.build]
     foreign = [image for image in plan.push if not image.startswith(f"{plan.project}/")]
     bases = BaseImages(local, console, prepared.root)
+    if rebuild:
+        bases.refresh(needed_images(services))
     bases.ensure([*foreign, *needed_images(services)])
     if services:
         with console.step(f"Build {', '.join(plan.build)}") as step:
@@ -87,27 +89,46 @@ def deploy(prepared: Prepared, plan: Plan, site: Site, local: LocalShell, consol
     """Carry out a plan. Raises DeployError when it cannot be; users then still get what they got before."""
     began = time.monotonic()
     with locked(site, f"deploying {plan.release}", datetime.now(UTC)):
-        found = site.facts()
-        if (found.live.id if found.live else "") != plan.previous:
-            raise DeployError(
-                f"{site.shell.name}: another release went live since the plan was made", "run the command again"
-            )
-        if broken := interrupted(found.journal):
-            console.note(
-                f"{broken.by} began {broken.release} at {broken.at:%Y-%m-%d %H:%M} and never ended: going on from there"
-            )
-        change = Change(site, prepared.environment, found, prepared.record)
-        entry = Entry(
-            at=datetime.now(UTC),
-            outcome=Outcome.STARTED,
-            release=plan.release,
-            by=prepared.record.created_by,
-            revision=str(prepared.record.revision),
-            previous=plan.previous,
-        )
-        with keep_journal(site, entry, change) as seconds:
+        change = Change(site, prepared.environment, _unchanged(site, plan, console), prepared.record)
+        with keep_journal(site, _entry(prepared.record, plan), change) as seconds:
             carry_out(deploy_actions(prepared, plan, change, local), change, console, seconds)
     return Deployed(plan.release, plan.previous, time.monotonic() - began, change.bytes_sent, tuple(change.notes))
+
+
+def finish(prepared: Prepared, plan: Plan, site: Site, console: Console) -> Deployed:
+    """End what a killed change began: the live release is as it should be, what stands beside it is taken away."""
+    began = time.monotonic()
+    with locked(site, f"finishing {plan.previous}", datetime.now(UTC)):
+        facts = _unchanged(site, plan, console)
+        live = facts.releases[plan.previous]
+        change = Change(site, prepared.environment, facts, live)
+        with keep_journal(site, _entry(live, plan), change) as seconds:
+            carry_out((), change, console, seconds)
+    return Deployed(live.id, "", time.monotonic() - began, 0, tuple(change.notes))
+
+
+def _unchanged(site: Site, plan: Plan, console: Console) -> Facts:
+    """The host as it is now that we hold its lock. Raises DeployError when the plan was made for another state."""
+    facts = site.facts()
+    if (facts.live.id if facts.live else "") != plan.previous:
+        raise DeployError(
+            f"{site.shell.name}: another release went live since the plan was made", "run the command again"
+        )
+    if broken := interrupted(facts.journal):
+        when = f"{broken.at:%Y-%m-%d %H:%M}"
+        console.note(f"{broken.by} began {broken.release} at {when} and never ended: going on from there")
+    return facts
+
+
+def _entry(record: ReleaseRecord, plan: Plan) -> Entry:
+    return Entry(
+        at=datetime.now(UTC),
+        outcome=Outcome.STARTED,
+        release=record.id,
+        by=whoami(),
+        revision=str(record.revision),
+        previous=plan.previous,
+    )
 
 
 def deploy_actions(prepared: Prepared, plan: Plan, change: Change, local: LocalShell) -> Sequence[Action]:

@@ -43,14 +43,17 @@ class Prepared:
         return dataclasses.replace(self, record=dataclasses.replace(self.record, services=services))
 
 
-def prepare(compose: ComposeProject, environment: Environment, root: Path, now: datetime) -> Prepared:
+def prepare(
+    compose: ComposeProject, environment: Environment, root: Path, now: datetime, *, rebuild: bool = False
+) -> Prepared:
     """Read the stack, check it, and work out what a release of it is made of.
 
+    `rebuild` asks for new images although nothing they are made from here has changed: their base may have.
     Raises UsageError for files that cannot be read and DeployError listing every local problem.
     """
     stack, warnings = compose.stack()
     warnings += require_none(check_stack(stack), "the stack")
-    sources = image_sources(stack, compose.name)
+    sources = image_sources(stack, compose.name, salt=now.isoformat() if rebuild else "")
     revision = revision_of(root)
     record = ReleaseRecord(
         id=new_release_id(now, revision),

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from deploy.model.edge import SLOTS
 from deploy.model.facts import Facts
-from deploy.model.journal import Outcome
+from deploy.model.journal import served
 from deploy.model.release import ReleaseRecord
 from deploy.release.change import Change
 from deploy.release.data_services import leave_networks
@@ -17,8 +17,6 @@ from deploy.release.start import stop
 from deploy.release.steps import Action
 from deploy.shell import OnLine
 from deploy.ui import Step
-
-SERVED = (Outcome.DEPLOYED, Outcome.ROLLED_BACK)
 
 
 class Retire(Action):
@@ -45,22 +43,14 @@ class Retire(Action):
             done = change.site.run("drain.sh", change.site.layout.edge_container, slot, limit_s, *listeners)
             left += int(done.stdout.strip() or 0)
             change.edge = empty_slot(change.site, change.edge, slot)
-        for record in self._still_running():
+        for record in change.others:
             stop(change.site, record, ())
             leave_networks(change.site, record)
         if left:
             change.notes.append(
                 f"{left} requests were still running after {change.environment.drain_s:g} s and were cut"
             )
-        step.result = change.previous.id if change.previous else "there was none"
-
-    def _still_running(self) -> Iterable[ReleaseRecord]:
-        """The release before, and what a change that was killed has left running."""
-        facts, layout = self._change.facts, self._change.site.layout
-        for release_id, record in facts.releases.items():
-            running = any(container.running for container in facts.release_containers(layout, release_id))
-            if release_id != self._change.record.id and (running or record == self._change.previous):
-                yield record
+        step.result = ", ".join(record.id for record in change.others) or "there was none"
 
 
 class Prune(Action):
@@ -87,9 +77,9 @@ def releases_to_remove(change: Change) -> tuple[str, ...]:
     The live one and the one before always stay, and `keep` in all; those that never served go first of all.
     """
     safe = {change.record.id, *([change.previous.id] if change.previous else [])}
-    served = {entry.release for entry in change.facts.journal if entry.outcome in SERVED}
+    seen = set(served(change.facts.journal))
     others = [release for release in sorted(change.facts.releases, reverse=True) if release not in safe]
-    kept = [release for release in others if release in served][: max(change.environment.keep - len(safe), 0)]
+    kept = [release for release in others if release in seen][: max(change.environment.keep - len(safe), 0)]
     return tuple(release for release in others if release not in kept)
 
 

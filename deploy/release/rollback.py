@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from deploy.model.errors import DeployError, UsageError
 from deploy.model.facts import Facts
-from deploy.model.journal import Entry, Outcome
+from deploy.model.journal import Entry, Outcome, served
 from deploy.model.release import ReleaseRecord
 from deploy.model.settings import Environment
 from deploy.release.change import Change
@@ -17,7 +17,6 @@ from deploy.release.edge import PrepareEdge, Switch
 from deploy.release.lock import locked
 from deploy.release.prepare import whoami
 from deploy.release.records import keep_journal
-from deploy.release.retire import SERVED
 from deploy.release.site import Site
 from deploy.release.start import StartRelease, TakeOverWorkers
 from deploy.ui import Console
@@ -43,8 +42,9 @@ def choose(facts: Facts, wanted: str) -> ReleaseRecord:
                 f"{facts.host}: {live.id} is the live release already", "inv prod.releases lists the others"
             )
         return facts.releases[found[0]]
-    served = [entry.release for entry in facts.journal if entry.outcome in SERVED]
-    before = next((name for name in reversed(served) if name != live.id and name in facts.releases), None)
+    before = next(
+        (name for name in reversed(served(facts.journal)) if name != live.id and name in facts.releases), None
+    )
     if before is None:
         raise UsageError(
             f"{facts.host}: there is no release before {live.id} to go back to", "inv prod.releases lists them"

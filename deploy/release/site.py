@@ -43,9 +43,7 @@ class Site:
 
     def guarded(self, command: Command) -> Command:
         """A command that waits for any other guarded one on the host to end."""
-        return script(
-            f'{_GUARD}exec "$@"', command[4] if command[0] == "sh" else command[0], str(self.layout.root), *command
-        )
+        return script(f'{_GUARD}exec "$@"', command.title, str(self.layout.root), *command)
 
     def run(
         self,

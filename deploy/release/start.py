@@ -42,27 +42,30 @@ class TakeOverWorkers(Action):
 
     def __init__(self, change: Change) -> None:
         self._change = change
-        previous = change.previous
-        self._old = previous.app(exclusive=True) if previous else ()
         self._new = change.record.app(exclusive=True)
+        # every other release counts, not only the one before: a killed change may have left workers behind
+        self._old = [
+            (record, services)
+            for record in change.others
+            if (services := [name for name in change.running(record) if name in record.app(exclusive=True)])
+        ]
 
     def run(self, step: Step) -> None:
-        change = self._change
-        if change.previous and self._old:
-            step.show(f"stopping {', '.join(self._old)}")
-            stop(change.site, change.previous, self._old)
-        if self._new:
-            start(change.site, change.record, self._new, step)
-        step.result = ", ".join(self._new)
+        for record, services in self._old:
+            step.show(f"stopping {', '.join(services)} of {record.id}")
+            stop(self._change.site, record, services)
+        start(self._change.site, self._change.record, self._new, step)
+        step.result = ", ".join(self._new) or "there are none"
 
     def undo(self) -> None:
-        change = self._change
-        stop(change.site, change.record, self._new)
-        if change.previous and self._old:
-            command = change.site.compose(change.previous.id).then(
-                "up", "--detach", "--no-build", "--no-deps", *self._old
+        site = self._change.site
+        if self._new:
+            stop(site, self._change.record, self._new)
+        for record, services in self._old:
+            command = site.compose(record.id).then(
+                "up", "--detach", "--no-build", "--no-deps", "--no-recreate", *services
             )
-            change.site.shell.run(change.site.guarded(command))
+            site.shell.run(site.guarded(command))
 
 
 def start(site: Site, record: ReleaseRecord, services: Sequence[str], step: Step) -> None:
@@ -80,7 +83,7 @@ def start(site: Site, record: ReleaseRecord, services: Sequence[str], step: Step
 
 
 def stop(site: Site, record: ReleaseRecord, services: Sequence[str]) -> None:
-    """Stop services of a release, all of them when none is named; their containers and logs stay."""
+    """Stop services of a release, all of them when none is named. Their containers stay, with their logs."""
     site.shell.run(site.guarded(site.compose(record.id).then("stop", *services)))
 
 

@@ -84,9 +84,8 @@ class Host(Shell):
 
     def start(self, command: Command) -> RemoteProcess:
         channel = self._session()
-        name = command[4] if command[:3] == ("sh", "-eu", "-c") else command[0]
         channel.exec_command(command.shell())
-        return RemoteProcess(channel, self.name, name)
+        return RemoteProcess(channel, self.name, command.title)
 
     def connect(self) -> None:
         """Open the connection now. Raises DeployError that says what failed and what to do."""

@@ -104,7 +104,9 @@ class Shell(ABC):
                 if timer:
                     timer.cancel()
         if streams.timed_out:
-            raise DeployError(f"{self.name}: '{command[0]}' did not end within {timeout_s:g} s", details=streams.stderr)
+            raise DeployError(
+                f"{self.name}: '{command.title}' did not end within {timeout_s:g} s", details=streams.stderr
+            )
         done = Completed(command, exit_code, streams.stdout, streams.stderr)
         if check and not done.ok:
             raise failed(self, done)
@@ -113,9 +115,8 @@ class Shell(ABC):
 
 def failed(shell: Shell, done: Completed) -> CommandError:
     """The error for a command that ended with an unwanted status."""
-    words = done.command.shell() if done.command[0] != "sh" else f"the script '{done.command[4]}'"
     return CommandError(
-        f"{shell.name}: {words} ended with status {done.exit_code}",
+        f"{shell.name}: '{done.command.title}' ended with status {done.exit_code}",
         exit_code=done.exit_code,
         stderr=done.stderr or done.stdout,
     )

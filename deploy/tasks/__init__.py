@@ -26,7 +26,7 @@ def namespace(tasks_file: str) -> Collection:
     ns = Collection(db.collection(), dev.collection(), host.collection(), sandbox.collection())
     for name in environment_names(_declared(root)):
         ns.add_collection(environment.collection(name))
-    ns.configure({"windlass_root": str(root), "deploy": dict(DEFAULTS)})
+    ns.configure({"windlass_root": str(root), "deploy": dict(DEFAULTS), "ssh_config_path": None})
     return ns
 
 

@@ -100,7 +100,8 @@ class App:
         from deploy.remote.connection import Host
         from deploy.remote.target import resolve
 
-        config_file = None
+        own = self.config.get("ssh_config_path")  # Fabric's own setting, under its own name
+        config_file = self.root / own if own else None
         if is_sandbox(spec):
             sandbox = self.sandbox(spec)
             if make_sandbox:
@@ -127,12 +128,12 @@ class App:
         with self.site(environment, hosts[0]) as site:
             yield site
 
-    def prepare(self, environment: Environment, site: Site) -> Prepared:
+    def prepare(self, environment: Environment, site: Site, *, rebuild: bool = False) -> Prepared:
         """The release that this checkout makes for a host."""
         from deploy.release.prepare import prepare
 
         compose = self.compose(environment, DEPLOY_ADDRESS=site.address)
-        return prepare(compose, environment, self.root, datetime.now(UTC))
+        return prepare(compose, environment, self.root, datetime.now(UTC), rebuild=rebuild)
 
     def require_env_file(self, environment: Environment, site: Site, *, yes: bool) -> None:
         """Make the env file before the first deploy; never where a release already has secrets of its own."""

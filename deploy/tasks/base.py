@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import re
+import signal
 from collections.abc import Callable
+from types import FrameType
 from typing import Any, Concatenate, ParamSpec, cast
 
 import invoke.tasks
@@ -16,7 +18,7 @@ from deploy.model.errors import DeployError
 from deploy.tasks.app import App
 
 P = ParamSpec("P")
-INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+SIGNALLED = 128  # plus the signal's number, as shells have it
 
 HOST_HELP = "user@server[:port], a name from ~/.ssh/config, or 'sandbox'; repeatable, or comma-separated"
 YES_HELP = "go on without asking"
@@ -27,22 +29,29 @@ def task(
     help: dict[str, str] | None = None,  # noqa: A002  # Invoke's own name for it
     iterable: tuple[str, ...] = (),
     positional: tuple[str, ...] = (),
-    **options: Any,
+    name: str | None = None,
 ) -> Callable[[Callable[Concatenate[App, P], None]], Task[Any]]:
-    """`invoke.task` for a function of an App. A DeployError becomes its text and its code, Ctrl-C becomes 130."""
+    """`invoke.task` for a function of an App.
+
+    A DeployError becomes its text and its code. Ctrl-C, a CI job's end (SIGTERM) and a closed terminal (SIGHUP) undo
+    what was begun and end with 128 and the signal's number.
+    """
 
     def decorate(function: Callable[Concatenate[App, P], None]) -> Task[Any]:
         @functools.wraps(function)
         def body(context: Context, /, *args: P.args, **kwargs: P.kwargs) -> None:
             app = App(context)
+            for number in (signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, _stop)
             try:
                 function(app, *args, **kwargs)
             except DeployError as error:
                 _show(app, error)
                 raise Exit(code=error.code) from error
             except KeyboardInterrupt as error:
+                number = error.args[0] if error.args else signal.SIGINT
                 app.console.error("interrupted")
-                raise Exit(code=INTERRUPTED) from error
+                raise Exit(code=SIGNALLED + number) from error
 
         made = invoke.tasks.task(
             body,
@@ -50,11 +59,15 @@ def task(
             iterable=list(iterable),
             positional=list(positional),
             auto_shortflags=False,
-            **options,
+            name=name,
         )
         return cast("Task[Any]", made)
 
     return decorate
+
+
+def _stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  # what signal.signal calls it with
+    raise KeyboardInterrupt(number)
 
 
 def _show(app: App, error: DeployError) -> None:

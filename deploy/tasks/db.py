@@ -112,6 +112,7 @@ def backups(app: App, host: list[str], env: str = LOCAL, service: str = "", json
 
 
 @task(
+    name="restore",
     positional=("backup",),
     iterable=("host",),
     help=PLACE_HELP | {"backup": "its id, a part of it, or 'latest'", "yes": YES_HELP},
@@ -128,13 +129,13 @@ def restore_(app: App, backup: str, host: list[str], env: str = LOCAL, service: 
             check_backup(place.database, place.store, stored)
             step.result = stored.manifest.id
         manifest = stored.manifest
-        lost = loss(place.database, manifest).lines()
+        lost = loss(place.database, manifest)
         where = place.database.shell.name
         app.console.say(
             f"{manifest.id}, {age(manifest.started_at, datetime.now(UTC))}, {manifest.rows} rows "
             f"→ database {manifest.database} on {where}"
         )
-        for line in lost or ["every table has as many rows now as in the backup"]:
+        for line in lost:
             app.console.note(line)
         app.console.confirm(
             f"Replace {manifest.database} on {where}?",
@@ -222,6 +223,4 @@ def _place(app: App, env: str, host: list[str], service: str, *, running: bool =
 
 
 def collection() -> Collection:
-    ns = Collection("db", backup, backups, migrate, shell)
-    ns.add_task(restore_, name="restore")
-    return ns
+    return Collection("db", backup, backups, migrate, restore_, shell)

@@ -101,7 +101,9 @@ def shell(app: App, service: str = "") -> None:
 
 
 @task(
-    positional=("service", "command"), help={"service": "where to run it", "command": "what to run, quoted as one word"}
+    name="exec",
+    positional=("service", "command"),
+    help={"service": "where to run it", "command": "what to run, quoted as one word"},
 )
 def exec_(app: App, service: str, command: str) -> None:
     """Run a command in a service's running container.
@@ -189,6 +191,6 @@ def _services(service: str) -> tuple[str, ...]:
 
 
 def collection() -> Collection:
-    ns = Collection("dev", build, down, logs, makemigrations, migrate, ps, reset, restart, shell, test, up, url)
-    ns.add_task(exec_, name="exec")
-    return ns
+    return Collection(
+        "dev", build, down, exec_, logs, makemigrations, migrate, ps, reset, restart, shell, test, up, url
+    )

@@ -52,7 +52,7 @@ def collection(name: str) -> Collection:  # noqa: C901, PLR0915  # one short tas
 
     @task(
         iterable=("host",),
-        help={"host": HOST_HELP, "yes": YES_HELP, "rebuild": "build every layer anew, whatever is there"},
+        help={"host": HOST_HELP, "yes": YES_HELP, "rebuild": "build every image anew, from newer base images too"},
     )
     def deploy(app: App, host: list[str], yes: bool = False, rebuild: bool = False) -> None:
         """Release the stack to each host: build, push, migrate, start beside the live release, switch, drain.
@@ -61,25 +61,28 @@ def collection(name: str) -> Collection:  # noqa: C901, PLR0915  # one short tas
         them. Example: inv prod.deploy --host deploy@app1.example.com
         """
         from deploy.release.deploy import deploy as carry_out
-        from deploy.release.deploy import obtain_and_build, plan_deploy
+        from deploy.release.deploy import finish, obtain_and_build, plan_deploy
 
         app.require_engine(yes=yes)
         environment = app.settings.environment(name)
         for spec in app.hosts(environment, host):
             with app.site(environment, spec, make_sandbox=True) as site:
                 app.require_env_file(environment, site, yes=yes)
-                prepared = app.prepare(environment, site)
+                prepared = app.prepare(environment, site, rebuild=rebuild)
                 with app.console.step(f"Look at {spec}"):
                     one, _ = plan_deploy(prepared, site, app.shell())
-                if one.noop and not rebuild:
+                if one.noop:
                     app.console.good(f"{spec} already runs this as {one.previous}: nothing to do, nothing restarted.")
                     continue
                 _show_plan(app, one)
                 if app.dry:
                     continue
-                app.console.confirm("Deploy this?", yes=yes, consequence="this changes what users get")
-                obtain_and_build(prepared, one, app.shell(), app.console, rebuild=rebuild)
-                done = carry_out(prepared, one, site, app.shell(), app.console)
+                if one.changes:
+                    app.console.confirm("Deploy this?", yes=yes, consequence="this changes what users get")
+                    obtain_and_build(prepared, one, app.shell(), app.console, rebuild=rebuild)
+                    done = carry_out(prepared, one, site, app.shell(), app.console)
+                else:
+                    done = finish(prepared, one, site, app.console)
                 for note in done.notes:
                     app.console.warn(note)
                 sent = f", {size(done.bytes_sent)} sent" if done.bytes_sent else ""
@@ -210,6 +213,7 @@ def collection(name: str) -> Collection:  # noqa: C901, PLR0915  # one short tas
             app.hand_over(site, compose.then("exec", chosen.name, *(chosen.options.shell or ())), tty=True)
 
     @task(
+        name="exec",
         positional=("service", "command"),
         iterable=("host",),
         help={"service": "where to run it", "command": "what to run, quoted as one word", "host": HOST_HELP},
@@ -244,9 +248,7 @@ def collection(name: str) -> Collection:  # noqa: C901, PLR0915  # one short tas
                     )
                 app.console.good(f"Restarted {what} on {spec}.")
 
-    ns = Collection(name, deploy, logs, plan, releases, restart, rollback, shell, status)
-    ns.add_task(exec_, name="exec")
-    return ns
+    return Collection(name, deploy, exec_, logs, plan, releases, restart, rollback, shell, status)
 
 
 def _show_plan(app: App, plan: Plan) -> None:

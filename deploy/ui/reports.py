@@ -38,8 +38,8 @@ def plan_lines(plan: Plan) -> Iterator[str]:
         yield f"  push     {', '.join(plan.push)}"
     if plan.migrate:
         yield f"  migrate  {', '.join(plan.migrate)}, if the new image finds anything pending; a backup is taken before"
-    for gap in plan.gaps:
-        yield f"  note     {gap}"
+    for text in (*plan.gaps, *plan.leftovers):
+        yield f"  note     {text}"
 
 
 def _service_line(service: ServicePlan) -> str:

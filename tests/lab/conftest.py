@@ -1,0 +1,103 @@
+"""Remote hosts: sandboxes, each with a real sshd and an engine of its own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.engine import require_engine
+from tests.project import Project, commit, copy_of_this_checkout, docker, swept, unique
+
+SHOP = Path(__file__).parent / "shop"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def engine() -> None:
+    require_engine()
+
+
+@dataclass(frozen=True)
+class RemoteHost:
+    """A host: what to give to --host, where it answers, and a way in that does not go through what is tested."""
+
+    spec: str
+    address: str
+    container: str
+
+    def run(self, *words: str, check: bool = True) -> str:
+        return docker("exec", self.container, *words, check=check)
+
+    def sh(self, script: str) -> str:
+        return self.run("sh", "-c", script)
+
+    def get(self, path: str = "/", port: int = 80) -> tuple[int, str]:
+        """Status and body of a page."""
+        try:
+            with urllib.request.urlopen(f"http://{self.address}:{port}{path}", timeout=30) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    def containers(self, project: str) -> dict[str, str]:
+        """Running containers whose compose project begins so, name to id."""
+        lines = self.run(
+            "docker", "ps", "--no-trunc", "--format", '{{.Label "com.docker.compose.project"}} {{.Names}} {{.ID}}'
+        )
+        rows = [line.split() for line in lines.splitlines()]
+        return {row[1]: row[2] for row in rows if len(row) == 3 and row[0].startswith(project)}
+
+
+def raise_host(project: Project, name: str = "") -> RemoteHost:
+    """A new sandbox of a project."""
+    project.inv("sandbox.up", *(["--name", name] if name else []))
+    spec = f"sandbox-{name}" if name else "sandbox"
+    container = f"{project.name}-{spec}"
+    details = json.loads(docker("container", "inspect", container))[0]
+    address = next(iter(details["NetworkSettings"]["Networks"].values()))["IPAddress"]
+    return RemoteHost(spec, address, container)
+
+
+@pytest.fixture(scope="module")
+def timetracker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A fresh clone of the TimeTracker stack."""
+    name = unique("tt")
+    with swept(name):
+        yield Project(copy_of_this_checkout(tmp_path_factory.mktemp("clone")), name)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A small project of somebody else's."""
+    name = unique("shop")
+    root = tmp_path_factory.mktemp("shop") / "project"
+    shutil.copytree(SHOP, root)
+    commit(root, "As it is")
+    with swept(name):
+        yield Project(root, name)
+
+
+@pytest.fixture(scope="module")
+def host(shop: Project) -> RemoteHost:
+    """A host for the shop, with nothing on it."""
+    return raise_host(shop)
+
+
+def ssh_config(project: Project, text: str) -> Path:
+    """Let a project's tasks read an SSH configuration of the test's own."""
+    path = project.root / "ssh_config"
+    path.write_text(text)
+    project.env["INVOKE_SSH_CONFIG_PATH"] = str(path)
+    return path
+
+
+def public_key(path: Path) -> str:
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True)
+    return path.with_suffix(".pub").read_text().strip()

@@ -1,0 +1,311 @@
+"""The main job from beginning to end: TimeTracker released to a host, in the order in which a team would meet it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+
+import pytest
+
+from tests.lab.conftest import RemoteHost, raise_host
+from tests.load import Load, Request
+from tests.project import Project, commit, copy_of_this_checkout, eventually
+
+VERSION = "apps/timetracker/backend/config/version.py"
+NUMBERS = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def prod(timetracker: Project) -> RemoteHost:
+    return raise_host(timetracker)
+
+
+@pytest.fixture(scope="module")
+def released(timetracker: Project, prod: RemoteHost) -> RemoteHost:
+    """The host with a first release on it."""
+    timetracker.inv("prod.deploy", "--host", "sandbox", "--yes")
+    return prod
+
+
+def visitors(host: RemoteHost) -> Load:
+    """Reads of the page and the API, and writes."""
+    return Load(
+        host.address,
+        80,
+        (
+            Request("/api/version"),
+            Request("/"),
+            Request("/api/projects", lambda n: json.dumps({"name": f"p{n}-{next(NUMBERS)}"})),
+        ),
+    )
+
+
+def version(host: RemoteHost) -> str:
+    found: str = json.loads(host.get("/api/version")[1])["version"]
+    return found
+
+
+def releases(project: Project) -> list[dict[str, str]]:
+    rows: list[dict[str, str]] = json.loads(project.inv("prod.releases", "--host", "sandbox", "--json").stdout)
+    return rows
+
+
+def test_a_plan_for_an_empty_host_creates_everything_and_changes_nothing(
+    timetracker: Project, prod: RemoteHost
+) -> None:
+    (timetracker.root / ".env.prod").write_text(f"SECRET_KEY={'x' * 50}\nPOSTGRES_PASSWORD={'y' * 20}\n")
+    plan = json.loads(timetracker.inv("prod.plan", "--host", "sandbox", "--json").stdout)[0]
+    (timetracker.root / ".env.prod").unlink()
+
+    assert {one["name"]: one["action"] for one in (*plan["data"], *plan["services"])} == dict.fromkeys(
+        ("db", "backend", "frontend", "worker", "nginx"), "create"
+    )
+    assert plan["edge"] == "start"
+    assert "x" * 50 not in json.dumps(plan)
+    assert prod.sh(f"ls -d /opt/{timetracker.name}* || true") == ""
+    assert prod.containers("") == {}
+
+
+def test_a_first_deploy_ends_with_a_served_release(timetracker: Project, prod: RemoteHost) -> None:
+    done = timetracker.inv("prod.deploy", "--host", "sandbox", "--yes")
+
+    assert "Made .env.prod with generated values for SECRET_KEY, POSTGRES_PASSWORD" in done.stderr
+    assert "is live on sandbox after" in done.stderr
+    assert prod.get("/api/health")[0] == 200
+    assert "<div id=" in prod.get("/")[1]
+    assert prod.get("/day/2026-03-15")[0] == 200
+    assert prod.get("/admin/login/")[0] == 200
+    assert timetracker.inv("prod.status", "--host", "sandbox").stderr.strip().endswith("All is well.")
+    secret = re.search(r"SECRET_KEY=(\w+)", (timetracker.root / ".env.prod").read_text())
+    assert secret
+    assert secret[1] not in done.stdout + done.stderr
+    assert secret[1] not in prod.sh("cat /opt/*/journal.jsonl /opt/*/releases/*/release.json")
+    assert prod.sh("find /opt -name compose.yaml -path '*releases*' -perm /077") == ""
+
+
+def test_production_is_hardened(timetracker: Project, released: RemoteHost) -> None:
+    published = released.run("docker", "ps", "--format", "{{.Names}} {{.Ports}}")
+    assert [line.split()[0] for line in published.splitlines() if "->" in line] == [f"{timetracker.name}-edge-edge-1"]
+    for name in released.containers(f"{timetracker.name}-2"):
+        details = json.loads(released.run("docker", "container", "inspect", name))[0]
+        assert released.run("docker", "exec", name, "id", "-u") != "0", name
+        assert details["HostConfig"]["ReadonlyRootfs"], name
+        assert details["HostConfig"]["CapDrop"] == ["ALL"], name
+        assert details["HostConfig"]["Memory"], name
+        assert details["HostConfig"]["LogConfig"]["Config"]["max-size"] == "10m", name
+        assert details["State"]["Health"]["Status"] == "healthy", name
+
+
+def test_static_and_media_files_are_really_shared_with_nginx(released: RemoteHost) -> None:
+    login = released.get("/admin/login/")[1]
+    style = re.search(r'href="(/static/admin/css/base\.[0-9a-f]{12}\.css)"', login)
+
+    assert style, "hashed names"
+    assert released.get(style[1])[0] == 200
+
+
+def test_the_same_again_is_nothing_to_do(timetracker: Project, released: RemoteHost) -> None:
+    before = released.containers(timetracker.name)
+
+    done = timetracker.inv("prod.deploy", "--host", "sandbox", "--yes")
+
+    assert "nothing to do, nothing restarted" in done.stderr
+    assert released.containers(timetracker.name) == before
+
+
+def test_a_fresh_clone_elsewhere_has_nothing_to_do_either(
+    timetracker: Project, released: RemoteHost, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    clone = Project(copy_of_this_checkout(tmp_path_factory.mktemp("another")), timetracker.name)
+    for name in (".env.prod", ".windlass"):
+        (clone.root / name).symlink_to(timetracker.root / name)
+
+    assert "nothing to do" in clone.inv("prod.deploy", "--host", "sandbox", "--yes").stderr
+
+
+def test_a_clone_without_the_secrets_does_not_make_new_ones_for_a_live_release(
+    timetracker: Project, released: RemoteHost, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    clone = Project(copy_of_this_checkout(tmp_path_factory.mktemp("stranger")), timetracker.name)
+    (clone.root / ".windlass").symlink_to(timetracker.root / ".windlass")
+
+    done = clone.inv("prod.deploy", "--host", "sandbox", "--yes", expect=2)
+
+    assert ".env.prod is missing, and sandbox already runs" in done.stderr
+    assert not (clone.root / ".env.prod").exists()
+
+
+def test_a_second_release_under_load_loses_no_request(timetracker: Project, released: RemoteHost) -> None:
+    timetracker.edit(VERSION, '"1.0.0"', '"1.1.0"')
+    commit(timetracker.root, "Release 1.1.0")
+    with visitors(released) as load:
+        eventually(lambda: load.sent > 100)
+        timetracker.inv("prod.deploy", "--host", "sandbox", "--yes")
+        after = load.sent
+        eventually(lambda: load.sent > after + 100)
+
+    print(f"deploy under load: {load.failed.total()} of {load.sent} requests failed, slowest {load.slowest_s:.2f} s")  # noqa: T201
+    assert load.failed == {}
+    assert load.sent > 500
+    assert version(released) == "1.1.0"
+    assert {json.loads(body)["version"] for body in load.answers if '"version"' in body} == {"1.0.0", "1.1.0"}
+
+
+def test_a_broken_release_changes_nothing_for_users(timetracker: Project, released: RemoteHost) -> None:
+    wsgi = timetracker.root / "apps/timetracker/backend/config/wsgi.py"
+    good = wsgi.read_text()
+    wsgi.write_text(good + '\nraise RuntimeError("broken on purpose")\n')
+    before = released.containers(timetracker.name)
+    networks = released.run("docker", "network", "ls", "--format", "{{.Name}}")
+    kept = released.sh("ls /opt/*/releases")
+    try:
+        with visitors(released) as load:
+            done = timetracker.inv("prod.deploy", "--host", "sandbox", "--yes", expect=1)
+    finally:
+        wsgi.write_text(good)
+
+    assert "the new release did not become healthy: backend" in done.stderr
+    assert "last lines of backend:" in done.stderr
+    assert "broken on purpose" in done.stderr
+    assert "users still get the release before" in done.stderr
+    assert load.failed == {}
+    assert released.containers(timetracker.name) == before
+    assert released.run("docker", "network", "ls", "--format", "{{.Name}}") == networks
+    assert released.sh("ls /opt/*/releases") == kept
+    assert version(released) == "1.1.0"
+    assert releases(timetracker)[0]["outcome"] == "failed"
+    assert timetracker.inv("prod.status", "--host", "sandbox").returncode == 0
+
+
+def test_rollback_under_load_returns_to_the_release_before(timetracker: Project, released: RemoteHost) -> None:
+    with visitors(released) as load:
+        done = timetracker.inv("prod.rollback", "--host", "sandbox", "--yes")
+
+    assert load.failed == {}
+    assert version(released) == "1.0.0"
+    assert "is live on sandbox again" in done.stderr
+    found = releases(timetracker)
+    assert [row["outcome"] for row in found] == ["rolled back", "failed", "deployed", "deployed"]
+    assert [row["live"] for row in found] == ["→", "", "", ""]
+
+
+def test_logs_exec_and_shell_reach_the_live_release(timetracker: Project, released: RemoteHost) -> None:
+    released.get("/api/version?marker=sought")
+
+    assert "marker=sought" in timetracker.inv("prod.logs", "--host", "sandbox", "--service", "nginx").stdout
+    assert "database system is ready" in timetracker.inv("prod.logs", "--host", "sandbox", "--service", "db").stdout
+    shown = timetracker.inv(
+        "prod.exec", "backend", "python -c 'from config.version import *; print(APP_VERSION)'", "--host", "sandbox"
+    )
+    assert shown.stdout.strip() == "1.0.0"
+    assert timetracker.inv("prod.exec", "backend", "sh -c 'exit 9'", "--host", "sandbox", expect=9).returncode == 9
+
+
+def test_a_rollback_can_be_taken_forward_again(timetracker: Project, released: RemoteHost) -> None:
+    newer = next(row["release"] for row in releases(timetracker) if row["outcome"] == "deployed")
+
+    timetracker.inv("prod.rollback", "--host", "sandbox", "--to", newer, "--yes")
+
+    assert version(released) == "1.1.0"
+
+
+def rows(project: Project, host: RemoteHost, statement: str) -> str:
+    return host.run("docker", "exec", f"{project.name}-data-db-1", "psql", "-U", "timetracker", "-Atqc", statement)
+
+
+def test_pending_migrations_run_once_after_a_backup(timetracker: Project, released: RemoteHost) -> None:
+    migrations = timetracker.root / "apps/timetracker/backend/tracker/migrations"
+    (migrations / "0099_wish.py").write_text(
+        "from django.db import migrations\n\n\nclass Migration(migrations.Migration):\n"
+        "    dependencies = [('tracker', '0001_initial')]\n"
+        "    operations = [migrations.RunSQL('CREATE TABLE wish (x int)', 'DROP TABLE wish')]\n"
+    )
+    done = timetracker.inv("prod.deploy", "--host", "sandbox", "--yes")
+
+    assert "✓ Look for pending migrations  pending: backend" in done.stderr
+    assert rows(timetracker, released, "SELECT to_regclass('wish')") == "wish"
+    assert rows(timetracker, released, "SELECT count(*) FROM django_migrations WHERE name = '0099_wish'") == "1"
+    backups = json.loads(timetracker.inv("db.backups", "--env", "prod", "--host", "sandbox", "--json").stdout)
+    assert backups[-1]["label"] == "pre-migrate"
+    assert backups[-1]["problem"] == ""
+
+
+def test_a_failing_migration_switches_nothing_and_names_the_backup(timetracker: Project, released: RemoteHost) -> None:
+    path = timetracker.root / "apps/timetracker/backend/tracker/migrations/0100_bad.py"
+    path.write_text(
+        "from django.db import migrations\n\n\nclass Migration(migrations.Migration):\n"
+        "    dependencies = [('tracker', '0099_wish')]\n"
+        "    operations = [migrations.RunSQL('SELECT no_such_column FROM wish')]\n"
+    )
+    before = released.containers(timetracker.name)
+    try:
+        with visitors(released) as load:
+            done = timetracker.inv("prod.deploy", "--host", "sandbox", "--yes", expect=1)
+    finally:
+        path.unlink()
+
+    assert "the migrations of backend failed; nothing was switched" in done.stderr
+    assert "no_such_column" in done.stderr
+    assert "inv db.restore" in done.stderr
+    assert load.failed == {}
+    assert released.containers(timetracker.name) == before
+
+
+def test_going_back_before_a_migration_is_warned_of(timetracker: Project, released: RemoteHost) -> None:
+    done = timetracker.inv("prod.rollback", "--host", "sandbox", expect=2)
+
+    assert "changed the schema, and going back does not change it back" in done.stderr
+    assert "nobody can be asked, and --yes was not given" in done.stderr
+
+
+def test_destroyed_data_comes_back_row_for_row(timetracker: Project, released: RemoteHost) -> None:
+    timetracker.inv("db.backup", "--env", "prod", "--host", "sandbox")
+    checksum = "SELECT md5(string_agg(t::text, '|' ORDER BY id)) FROM tracker_project t"
+    before, number = (
+        rows(timetracker, released, checksum),
+        rows(timetracker, released, "SELECT count(*) FROM tracker_project"),
+    )
+    assert int(number) > 10
+    rows(timetracker, released, "TRUNCATE tracker_project CASCADE")
+
+    timetracker.inv("db.restore", "latest", "--env", "prod", "--host", "sandbox", "--yes")
+
+    assert rows(timetracker, released, checksum) == before
+    assert len(json.loads(released.get("/api/projects")[1])) == int(number)
+    assert "0700" in released.sh("stat -c %04a /opt/*/backups")
+
+
+def test_the_host_may_be_rebooted_and_everything_comes_back_by_itself(
+    timetracker: Project, released: RemoteHost
+) -> None:
+    live = version(released)
+    released.sh("pkill -TERM -x dockerd")
+    eventually(lambda: version(released) == live, 120)
+    eventually(lambda: timetracker.attempt("prod.status", "--host", "sandbox").returncode == 0)
+    assert len(released.containers(f"{timetracker.name}-2")) == 4, "stopped releases stay stopped"
+
+
+def test_a_restarted_edge_comes_back_to_the_same_release(timetracker: Project, released: RemoteHost) -> None:
+    live = version(released)
+    released.run("docker", "restart", f"{timetracker.name}-edge-edge-1")
+
+    eventually(lambda: released.get("/api/version")[0] == 200)
+    assert version(released) == live
+
+
+def test_old_releases_are_removed_and_those_kept_can_be_gone_back_to(
+    timetracker: Project, released: RemoteHost
+) -> None:
+    with (timetracker.root / "invoke.yaml").open("a") as file:
+        file.write("  environments: {prod: {keep: 2}}\n")
+    for number in (2, 3):
+        timetracker.edit(VERSION, "APP_VERSION = ", f"# {number}\nAPP_VERSION = ")
+        timetracker.inv("prod.deploy", "--host", "sandbox", "--yes")
+
+    kept = released.sh("ls /opt/*/releases").split()
+    assert len(kept) == 2
+    tags = released.run("docker", "image", "ls", "--format", "{{.Tag}}", f"{timetracker.name}/backend").split()
+    assert len(tags) == 2
+    timetracker.inv("prod.rollback", "--host", "sandbox", "--yes")
+    assert released.get("/api/health")[0] == 200

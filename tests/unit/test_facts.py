@@ -1,0 +1,193 @@
+"""Facts: what facts.sh prints, and the checks of a host."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+from datetime import timedelta
+from importlib import resources
+from typing import Any
+
+import pytest
+
+from deploy.model.checks import check_host, check_stack, require_none
+from deploy.model.errors import DeployError
+from deploy.model.facts import Container, Facts, parse_facts
+from tests.unit.examples import LAYOUT, NOW, facts, model, record, stack
+
+RECORD = record()
+TEXT = f"""\
+@@host
+user=deploy
+uid=1000
+arch=x86_64
+now=1795262400
+timezone=+0000
+distribution=Debian GNU/Linux 13 (trixie)
+root_writable=yes
+root_free_kb=1000
+@@engine
+version=26.1.5
+driver=overlay2
+data_root=/var/lib/docker
+compose=2.26.1
+data_free_kb=2000
+data_total_kb=4000
+@@images
+sha256:aa postgres:17
+sha256:bb <none>:<none>
+@@containers
+shop-data-db-1\trunning\tUp 2 minutes (healthy)\tshop-data\tdb\tpostgres:17\t5432/tcp
+shop-x-web-1\trunning\tUp 3 seconds (health: starting)\tshop-x\tweb\tshop/web:1\t
+@@listening
+0.0.0.0:22
+[::]:80
+@@current
+{RECORD.id}
+@@release {RECORD.id}
+{RECORD.to_json()}
+@@release broken
+{{
+@@data
+{{"db": {{"image": "1"}}}}
+@@end
+"""
+
+
+def test_facts_are_read() -> None:
+    found = parse_facts(TEXT, "app1")
+
+    assert (found.user, found.architecture, found.engine_version, found.compose_version) == (
+        "deploy",
+        "amd64",
+        "26.1.5",
+        "2.26.1",
+    )
+    assert found.images == {"postgres:17": "sha256:aa"}
+    assert [container.health for container in found.containers] == ["healthy", "starting"]
+    assert found.listening == {22, 80}
+    assert found.releases == {RECORD.id: RECORD}
+    assert found.live == RECORD
+    assert found.unreadable[0].startswith("app1: release broken: cannot be read")
+    assert found.root_writable
+    assert not found.sudo
+    assert found.data == {"db": {"image": "1"}}
+
+
+def test_half_a_text_is_not_taken_for_facts() -> None:
+    with pytest.raises(DeployError, match="app1: its facts could not be read"):
+        parse_facts(TEXT.removesuffix("@@end\n"), "app1")
+
+
+def test_the_script_prints_what_is_read(tmp_path: Any) -> None:
+    """Here without an engine to ask or a project to find: on a real host the lab tests run it."""
+    script = resources.files("deploy.remote.scripts").joinpath("facts.sh").read_text()
+    done = subprocess.run(
+        ["sh", "-eu", "-c", script, "facts", str(tmp_path / "none"), "shop"], capture_output=True, text=True, check=True
+    )
+
+    found = parse_facts(done.stdout, "here")
+
+    assert found.live is None
+    assert found.releases == {}
+    assert found.root_writable
+
+
+def check(found: Facts, **changes: Any) -> list[str]:
+    values: dict[str, Any] = {"architecture": "amd64", "incoming_bytes": 0, "now": NOW} | changes
+    return [str(problem) for problem in check_host(found, RECORD, LAYOUT, **values)]
+
+
+def test_a_good_host_has_no_problems() -> None:
+    assert check(facts()) == []
+    assert check(facts(RECORD)) == []
+
+
+@pytest.mark.parametrize(
+    ("found", "changes", "problem"),
+    [
+        (
+            {"engine_version": "", "engine_error": "permission denied"},
+            {},
+            "no Docker engine answers to user deploy: permission denied → inv host.setup --host app1",
+        ),
+        ({"engine_version": "19.03.1"}, {}, "Docker Engine 19.03.1 is older than 20.10"),
+        ({"compose_version": ""}, {}, "docker compose v2 is not installed → inv host.setup --host app1"),
+        ({"compose_version": "2.2.0"}, {}, "docker compose 2.2.0 is older than 2.17"),
+        ({"architecture": "arm64"}, {}, "the host is arm64, images are built for amd64 here"),
+        ({"root_writable": False}, {}, "user deploy can neither write to /opt/shop nor use sudo"),
+        ({"data_free_bytes": 2 << 30}, {"incoming_bytes": 1 << 30}, "2.1 GB are free, 3.4 GB are needed"),
+        ({"listening": frozenset({80})}, {}, "port 80 (for nginx) is held by a process outside Docker"),
+        ({}, {"now": NOW + timedelta(hours=1)}, "the host's clock is off by 1:00:00"),
+        ({"unreadable": ("app1: release x",)}, {}, "app1: release x"),
+    ],
+)
+def test_problems_of_a_host_are_named_with_their_remedy(
+    found: dict[str, Any], changes: dict[str, Any], problem: str
+) -> None:
+    assert any(problem in text for text in check(facts(**found), **changes))
+
+
+def test_the_container_that_holds_a_port_is_named() -> None:
+    holder = Container("old_nginx_1", "running", "Up", "old", "nginx", "nginx", "0.0.0.0:80->80/tcp")
+
+    assert check(facts(listening=frozenset({80}), containers=(holder,))) == [
+        "port 80 (for nginx) is held by the container old_nginx_1 → stop it, or publish another port"
+    ]
+
+
+def test_the_edge_of_the_project_may_hold_its_port() -> None:
+    assert check(facts(RECORD, listening=frozenset({80}))) == []
+
+
+def test_every_problem_is_reported_at_once() -> None:
+    problems = check_host(
+        facts(compose_version="", architecture="arm64"), RECORD, LAYOUT, architecture="amd64", incoming_bytes=0, now=NOW
+    )
+
+    with pytest.raises(DeployError) as caught:
+        require_none(problems, "app1")
+
+    assert caught.value.message == "app1: 2 problems found before anything was touched"
+    assert len(caught.value.details.splitlines()) == 2
+
+
+def local(document: dict[str, Any]) -> list[tuple[str, bool]]:
+    return [(problem.message, problem.fatal) for problem in check_stack(stack(document))]
+
+
+def test_blank_secrets_are_found_before_anything_is_built() -> None:
+    document = model()
+    document["services"]["db"]["environment"] = {"POSTGRES_PASSWORD": "", "POSTGRES_PASSWORD_FILE": ""}
+    document["services"]["backend"]["environment"] = {"SENTRY_TOKEN": ""}
+
+    blank = [found for found in local(document) if found[0].endswith("is blank")]
+    assert blank == [("db: POSTGRES_PASSWORD is blank", True), ("backend: SENTRY_TOKEN is blank", False)]
+
+
+def test_what_will_not_survive_a_reboot_is_noted() -> None:
+    document = model()
+    del document["services"]["backend"]["restart"]
+
+    assert ("backend has no restart policy: it stays down after a reboot of the host", False) in local(document)
+
+
+def test_a_database_without_a_health_check_is_noted() -> None:
+    document = model()
+    del document["services"]["db"]["healthcheck"]
+
+    assert any("db has no health check" in message for message, _ in local(document))
+
+
+def test_an_app_service_cannot_share_the_network_of_a_data_service() -> None:
+    document = model()
+    document["services"]["backend"]["network_mode"] = "service:db"
+
+    assert any("shares the network of db" in message and fatal for message, fatal in local(document))
+
+
+def test_containers_of_a_release_are_told_from_others() -> None:
+    found = facts(RECORD)
+
+    assert {one.service for one in found.release_containers(LAYOUT, RECORD.id)} == {"backend", "worker", "nginx"}
+    assert dataclasses.replace(found, edge_serves="").live == RECORD

@@ -1,0 +1,163 @@
+"""What people see."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from datetime import timedelta
+
+import pytest
+
+from deploy.model.errors import DeployError, UsageError
+from deploy.model.journal import Entry, Outcome
+from deploy.model.plan import Wanted, make_plan
+from deploy.ui import Console
+from deploy.ui.reports import plan_lines, release_rows, status_problems, status_rows, summary
+from deploy.ui.units import age, count, duration, size
+from tests.unit.examples import LAYOUT, NOW, facts, record, running
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (108_300_000, "108.3 MB"), (2.5e9, "2.5 GB"), (3e12, "3.0 TB")],
+)
+def test_sizes(number: float, text: str) -> None:
+    assert size(number) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.04, "0.0 s"), (9.94, "9.9 s"), (41, "41 s"), (185, "3 min 05 s"), (7800, "2 h 10 min")]
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("past", "text"),
+    [
+        (timedelta(seconds=12), "12 s ago"),
+        (timedelta(minutes=3), "3 min ago"),
+        (timedelta(hours=5), "5 h ago"),
+        (timedelta(days=1), "1 day ago"),
+        (timedelta(days=9), "9 days ago"),
+        (timedelta(seconds=-5), "0 s ago"),
+    ],
+)
+def test_ages(past: timedelta, text: str) -> None:
+    assert age(NOW - past, NOW) == text
+
+
+def test_counts() -> None:
+    assert (count(1, "release"), count(2, "release")) == ("1 release", "2 releases")
+
+
+def test_talk_goes_to_stderr_and_data_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    console = Console()
+    console.say("[talk]")
+    console.data("data")
+    console.table(("a", "long heading"), [("1", "2"), ("wide cell", "")])
+
+    out, err = capsys.readouterr()
+    assert err == "[talk]\n"
+    assert out == "data\na          long heading\n1          2\nwide cell\n"
+
+
+def test_a_step_ends_with_its_result_and_its_time(capsys: pytest.CaptureFixture[str]) -> None:
+    console = Console()
+    with console.step("Build") as step:
+        step.result = "3 images"
+    with pytest.raises(DeployError), console.step("Push"):
+        raise DeployError("no")
+
+    assert capsys.readouterr().err.splitlines() == ["✓ Build  3 images  0.0 s", "✗ Push  0.0 s"]
+
+
+def test_nobody_is_asked_where_nobody_can_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    console = Console()
+
+    console.confirm("Sure?", yes=True, consequence="this removes everything")
+    with pytest.raises(UsageError, match=r"this removes everything: nobody can be asked, and --yes was not given"):
+        console.confirm("Sure?", yes=False, consequence="this removes everything")
+
+
+LIVE = record("20261121-110000-0000000")
+
+
+def test_a_plan_reads_as_text() -> None:
+    fresh = record()
+    services = dict(fresh.services)
+    services["backend"] = dataclasses.replace(
+        services["backend"], source="build:b", image="shop/backend:b", parts={"image": "new"}
+    )
+    plan = make_plan(
+        Wanted(dataclasses.replace(fresh, services=services), frozenset(), ("backend",)), facts(LIVE), LAYOUT
+    )
+
+    assert list(plan_lines(plan)) == [
+        "shop on app1: release 20261121-120000-1a2b3c4, now 20261121-110000-0000000",
+        "",
+        "  = db         keep     data",
+        "  ~ backend    replace  web     environment.DEBUG, image",
+        "  ~ worker     replace  worker  moves with the release",
+        "  ~ nginx      replace  web     moves with the release",
+        "  ~ edge       switch to the new release",
+        "",
+        "  build    backend",
+        "  push     shop/backend:b",
+        "  migrate  backend, if the new image finds anything pending; a backup is taken before",
+        "  note     worker stops before its new version starts: a worker never runs twice",
+    ]
+
+
+def entry(outcome: Outcome, release: str, minutes: int, **changes: object) -> Entry:
+    return dataclasses.replace(Entry(NOW - timedelta(minutes=minutes), outcome, release, "ada@laptop"), **changes)  # type: ignore[arg-type]
+
+
+def test_releases_never_show_a_failure_or_a_rollback_as_deployed() -> None:
+    other = record("20261121-110500-1111111")
+    journal = (
+        entry(Outcome.STARTED, LIVE.id, 60),
+        entry(Outcome.DEPLOYED, LIVE.id, 59),
+        entry(Outcome.STARTED, other.id, 50),
+        entry(Outcome.DEPLOYED, other.id, 49),
+        entry(Outcome.STARTED, "20261121-111000-2222222", 40),
+        entry(Outcome.FAILED, "20261121-111000-2222222", 39),
+        entry(Outcome.STARTED, LIVE.id, 30),
+        entry(Outcome.ROLLED_BACK, LIVE.id, 29),
+        entry(Outcome.STARTED, "20261121-115900-3333333", 1),
+    )
+    rows = list(release_rows(facts(LIVE, journal=journal, releases={LIVE.id: LIVE, other.id: other})))
+
+    assert [(row[0], row[1][-7:], row[2], row[-1]) for row in rows] == [
+        ("", "3333333", "interrupted", "removed"),
+        ("→", "0000000", "rolled back", "kept"),
+        ("", "2222222", "failed", "removed"),
+        ("", "1111111", "deployed", "kept"),
+        ("", "0000000", "deployed", "kept"),
+    ]
+
+
+def test_status_tells_what_is_wrong() -> None:
+    assert status_problems(facts(LIVE), LAYOUT) == ()
+    assert status_problems(facts(), LAYOUT) == ("no release is live",)
+    assert status_problems(facts(engine_version="", engine_error="down"), LAYOUT) == ("no Docker engine answers: down",)
+    assert status_problems(facts(LIVE, containers=running(LIVE, backend="exited")), LAYOUT) == ("backend is exited",)
+    assert status_problems(facts(LIVE, edge_serves=""), LAYOUT) == ("the edge does not run: no public port answers",)
+    assert status_problems(facts(LIVE, journal=(entry(Outcome.STARTED, "r9", 1),)), LAYOUT) == (
+        "r9 was begun by ada@laptop and never ended: deploy again",
+    )
+
+
+def test_a_service_without_a_container_is_shown_as_missing() -> None:
+    containers = tuple(one for one in running(LIVE) if one.service != "worker")
+    rows = list(status_rows(facts(LIVE, containers=containers), LAYOUT))
+
+    assert ("live", "worker", "missing", "", LIVE.services["worker"].image) in rows
+
+
+def test_the_last_change_is_a_sentence() -> None:
+    assert summary((), NOW) == "nothing was ever deployed"
+    assert summary((entry(Outcome.FAILED, "r1", 5), entry(Outcome.STARTED, "r2", 1)), NOW) == (
+        "last change: r1 failed 5 min ago by ada@laptop"
+    )
