@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.model.command import Command
-from deploy.model.errors import CommandError, UsageError
+from deploy.model.errors import UsageError
 from deploy.model.stack import Stack, parse_stack
 from deploy.shell import LocalShell
 
@@ -31,10 +31,15 @@ class ComposeProject:
     @property
     def command(self) -> Command:
         """`docker compose` with the project's name and files."""
-        base = DOCKER.then("compose", "--project-name", self.name)
-        return base.option("--env-file", str(self.env_file) if self.env_file else None).each(
-            "--file", map(str, self.files)
-        )
+        base = DOCKER.then("compose", "--project-name", self.name).option("--env-file", self._env_file)
+        return base.each("--file", map(str, self.files))
+
+    @property
+    def _env_file(self) -> str | None:
+        """A file that is not there counts as empty: left out, compose would take the `.env` beside the compose file."""
+        if self.env_file is None:
+            return None
+        return str(self.env_file) if self.env_file.is_file() else os.devnull
 
     def model(self) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         """The normalized model with every profile's services, and compose's warnings about it.
@@ -84,26 +89,8 @@ class ComposeProject:
     def _env_file_values(self) -> dict[str, str]:
         from dotenv import dotenv_values
 
-        values = dotenv_values(self.env_file, interpolate=False) if self.env_file else {}
+        values = dotenv_values(self._env_file, interpolate=False) if self._env_file else {}
         return {name: value or "" for name, value in values.items()}
-
-
-def published_by(shell: LocalShell, port: int) -> str | None:
-    """The container that publishes a port of this machine, by name."""
-    done = shell.run(DOCKER.then("ps", "--filter", f"publish={port}", "--format", "{{.Names}}"), check=False)
-    return done.stdout.strip().splitlines()[0] if done.ok and done.stdout.strip() else None
-
-
-def require_compose(shell: LocalShell) -> str:
-    """The version of compose. Raises CommandError when `docker compose` does not answer."""
-    done = shell.run(DOCKER.then("compose", "version", "--short"), check=False)
-    if not done.ok:
-        raise CommandError(
-            "docker compose v2 is not installed on this machine",
-            exit_code=done.exit_code,
-            remedy="inv host.setup installs it",
-        )
-    return done.stdout.strip()
 
 
 def user_environment() -> dict[str, str]:

@@ -11,17 +11,18 @@ from typing import NoReturn
 
 from deploy.engine.bases import BaseImages, needed_images
 from deploy.engine.compose import ComposeProject
-from deploy.engine.files import create_env_file
+from deploy.engine.files import EXAMPLE, create_env_file
+from deploy.engine.health import wait_healthy
 from deploy.engine.install import engine_answers, local_user, set_up
 from deploy.engine.ports import require_free
 from deploy.model.command import Command
 from deploy.model.errors import CommandError, DeployError, UsageError
+from deploy.model.kinds import Kind
 from deploy.model.settings import nearest
 from deploy.model.stack import Service, Stack, one_service
 from deploy.shell import LocalShell
+from deploy.shell.base import failed
 from deploy.ui import Console
-
-HEALTH_TIMEOUT_S = 180
 
 
 def require_engine(shell: LocalShell, console: Console, *, yes: bool) -> None:
@@ -55,32 +56,39 @@ class DevStack:
         return stack
 
     def require_env_file(self) -> None:
-        """Make the env file from its example on first use."""
+        """Make the env file from its example on first use. A project without an example may do without."""
         path = self.compose.env_file
-        if path is None or path.is_file():
+        if path is None or path.is_file() or not (path.parent / EXAMPLE).is_file():
             return
         names = create_env_file(path)
         generated = f", with generated values for {', '.join(names)}" if names else ""
-        self._console.say(f"Made {path.name} from .env.example{generated}.")
+        self._console.say(f"Made {path.name} from {EXAMPLE}{generated}.")
 
-    def up(self, services: Sequence[str] = ()) -> None:
-        """Obtain images, build, start, wait for health, migrate."""
-        for name in services:
-            self.require_service(name)
-        wanted = [service for service in self.stack.services.values() if not services or service.name in services]
+    def up(self, only: str = "") -> None:
+        """Obtain images, build, start the data services, migrate, start the rest, and wait until all is healthy."""
+        if only:
+            self.require_service(only)
+        wanted = [service for service in self.stack.services.values() if only in ("", service.name)]
         require_free(self._shell, wanted, self.compose.name)
         self.obtain(wanted)
         self.build([service.name for service in wanted if service.build])
-        with self._console.step("Start and wait until healthy") as step:
-            command = self.compose.command.then("up", "--detach", "--no-build", "--remove-orphans", "--wait")
-            command = command.then("--wait-timeout", HEALTH_TIMEOUT_S, *services)
-            try:
-                self._shell.run(command, on_line=step.show)
-            except CommandError as error:
-                raise self._unhealthy(error) from error
-        for service in self.stack.with_command("migrate"):
-            if not services or service.name in services:
+        data = [service.name for service in self.stack.data if service in wanted]
+        self._start("Start the data services", data)
+        for service in wanted:
+            if service.options.migrate:
                 self.migrate(service)
+        self._start("Start and wait until healthy", [service.name for service in wanted])
+
+    def _start(self, title: str, services: Sequence[str]) -> None:
+        if not services:
+            return
+        with self._console.step(title) as step:
+            begin = self.compose.command.then("up", "--detach", "--no-build", "--remove-orphans", *services)
+            begun = self._shell.run(begin, on_line=step.show, check=False)
+            jobs = [name for name in services if self.stack.services[name].kind == Kind.JOB]
+            wait_healthy(self._shell, self.compose.command, self.compose.name, services, jobs, step)
+            if not begun.ok:
+                raise failed(self._shell, begun)
 
     def obtain(self, services: Iterable[Service]) -> None:
         """See that the images these services start from are on this machine."""
@@ -144,14 +152,3 @@ class DevStack:
                 scheme = "http://" if port.http else ""
                 found.append((service.name, f"{scheme}{host}:{port.published}" + ("/" if port.http else "")))
         return found
-
-    def _unhealthy(self, error: CommandError) -> DeployError:
-        template = "{{.Service}} {{.State}} {{.Health}}"
-        listed = self._shell.run(self.compose.command.then("ps", "--all", "--format", template), check=False).stdout
-        bad = [line.split()[0] for line in listed.splitlines() if not line.endswith(("running healthy", "running "))]
-        logs = self._shell.run(self.compose.command.then("logs", "--tail", 20, "--no-color", *bad), check=False).stdout
-        return DeployError(
-            f"not healthy: {', '.join(bad) or 'see above'}",
-            "mend it, then run inv dev.up again; inv dev.logs shows more",
-            details=logs or error.details,
-        )

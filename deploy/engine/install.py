@@ -24,7 +24,7 @@ def set_up(shell: Shell, *, user: str, folder: str = "", on_line: OnLine) -> Non
 
     Runs as root: directly when we are root on the machine, through `sudo -n` otherwise.
     """
-    text = resources.files("deploy.engine").joinpath("setup.sh").read_text()
+    text = resources.files("deploy.engine.scripts").joinpath("setup.sh").read_text()
     root = shell.run(Command("id", "-u")).stdout.strip() == "0"
     command = script(text, "setup", user, folder)
     if not root:

@@ -14,7 +14,7 @@ from typing import Any
 from deploy.model.errors import DeployError
 
 SCHEMA = 1
-DUMP_SUFFIX, MANIFEST_SUFFIX, PARTIAL_SUFFIX = ".dump", ".json", ".partial"
+DUMP_SUFFIX, PARTIAL_SUFFIX = ".dump", ".partial"
 
 
 class Label(StrEnum):

@@ -52,7 +52,6 @@ class Facts:
 
     host: str
     user: str
-    uid: int
     architecture: str
     distribution: str
     now: datetime
@@ -62,10 +61,7 @@ class Facts:
     """Empty when no engine answers; `engine_error` then says why."""
     engine_error: str
     compose_version: str
-    storage_driver: str
-    root_free_bytes: int
     data_free_bytes: int
-    data_total_bytes: int
     images: Mapping[str, str]
     """Reference to image id."""
     containers: tuple[Container, ...]
@@ -80,7 +76,8 @@ class Facts:
     """The slot that the running edge sends requests to; empty when it does not run."""
     data: Mapping[str, Any] = field(repr=False)
     """State of the data project: parts of each service by name."""
-    lock: Mapping[str, Any]
+    lock: Mapping[str, str]
+    """Who holds the project's lock right now: `by`, `purpose`, `since`. Empty when nobody does."""
     journal: tuple[Entry, ...]
 
     @property
@@ -109,7 +106,6 @@ def parse_facts(text: str, host: str) -> Facts:
     return Facts(
         host=host,
         user=about["user"],
-        uid=int(about["uid"]),
         architecture=ARCHITECTURES.get(about["arch"], about["arch"]),
         distribution=about.get("distribution", ""),
         now=datetime.fromtimestamp(int(about["now"]), UTC),
@@ -118,10 +114,7 @@ def parse_facts(text: str, host: str) -> Facts:
         engine_version=about.get("version", ""),
         engine_error="" if about.get("version") else sections["engine"].strip(),
         compose_version=about.get("compose", ""),
-        storage_driver=about.get("driver", ""),
-        root_free_bytes=int(about.get("root_free_kb", 0)) * _KB,
         data_free_bytes=int(about.get("data_free_kb", about.get("root_free_kb", 0))) * _KB,
-        data_total_bytes=int(about.get("data_total_kb", 0)) * _KB,
         images=dict(_images(sections["images"])),
         containers=tuple(_containers(sections["containers"])),
         listening=frozenset(_ports(sections["listening"])),

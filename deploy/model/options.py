@@ -62,13 +62,6 @@ def parse_options(raw: object, service: str) -> ServiceOptions:
     )
 
 
-def duration_s(text: str) -> float:
-    """A compose duration ("1m30s", "500ms") in seconds. Source: compose specification, "Specifying durations"."""
-    units = {"us": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
-    parts = re.findall(r"([\d.]+)(us|ms|s|m|h)", text)
-    return sum(float(number) * units[unit] for number, unit in parts)
-
-
 def _command(value: Any, where: str) -> Command:
     words = shlex.split(value) if isinstance(value, str) else value
     if isinstance(words, list) and words and all(isinstance(word, str | int) for word in words):

@@ -80,8 +80,7 @@ class Plan:
     @property
     def changes(self) -> bool:
         """Whether a new release is needed."""
-        kept = all(service.action == Action.KEEP for service in (*self.services, *self.data))
-        return not kept or self.edge not in {EdgeAction.NONE, EdgeAction.SWITCH}
+        return any(service.action != Action.KEEP for service in (*self.services, *self.data))
 
     @property
     def noop(self) -> bool:
@@ -108,10 +107,11 @@ class Wanted:
 def make_plan(wanted: Wanted, facts: Facts, layout: HostLayout) -> Plan:
     """The plan that turns a host as found into what is wanted."""
     live = facts.live
-    services = _services(wanted.record, live, facts, layout)
-    data = _data(wanted.record, facts, layout)
     listeners = listeners_of(wanted.record)
+    data = _data(wanted.record, facts, layout)
     edge = _edge(listeners, facts, layout)
+    moves = any(one.action != Action.KEEP for one in data) or edge not in {EdgeAction.NONE, EdgeAction.SWITCH}
+    services = _services(wanted.record, live, facts, layout, moves=moves)
     changing = any(plan.action != Action.KEEP for plan in services)
     images = [service.image for service in wanted.record.services.values()] + ([EDGE_IMAGE] if listeners else [])
     push = tuple(image for image in dict.fromkeys(images) if image not in facts.images)
@@ -139,8 +139,9 @@ def make_plan(wanted: Wanted, facts: Facts, layout: HostLayout) -> Plan:
 
 
 def _services(
-    record: ReleaseRecord, live: ReleaseRecord | None, facts: Facts, layout: HostLayout
+    record: ReleaseRecord, live: ReleaseRecord | None, facts: Facts, layout: HostLayout, *, moves: bool
 ) -> tuple[ServicePlan, ...]:
+    """`moves` says that something else asks for a new release, which every app service then is part of."""
     app = {name: service for name, service in record.services.items() if service.kind != Kind.DATA}
     if live is None:
         return tuple(
@@ -149,7 +150,7 @@ def _services(
     containers = facts.release_containers(layout, live.id)
     reasons = {name: _reasons(name, service, live.services.get(name), containers) for name, service in app.items()}
     gone = [name for name, service in live.services.items() if service.kind != Kind.DATA and name not in app]
-    changing = gone or any(reasons.values())
+    changing = moves or gone or any(reasons.values())
     plans = []
     for name, service in app.items():
         if name not in live.services:

@@ -54,7 +54,6 @@ class ServiceRecord:
     replicas: int = 1
     exclusive: str = ""
     health_path: str = "/"
-    healthcheck: bool = False
     networks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The release's own networks it is on, each with the names it answers to there."""
     parts: Mapping[str, str] = field(default_factory=dict, repr=False)

@@ -9,9 +9,8 @@ from typing import Any
 
 from deploy.model.errors import UsageError
 from deploy.model.kinds import Kind, classify
-from deploy.model.options import ServiceOptions, duration_s, parse_options
+from deploy.model.options import ServiceOptions, parse_options
 
-DEFAULT_STOP_GRACE_S = 10.0
 HTTP_PORTS = frozenset({80, 3000, 3001, 4000, 4200, 5000, 5173, 8000, 8001, 8080, 8081, 8888, 9000})
 """Container ports that speak HTTP unless `app_protocol` or `x-deploy.tcp` says otherwise."""
 
@@ -81,11 +80,6 @@ class Service:
     def has_healthcheck(self) -> bool:
         check = self.definition.get("healthcheck")
         return bool(check and not check.get("disable"))
-
-    @property
-    def stop_grace_s(self) -> float:
-        text = self.definition.get("stop_grace_period")
-        return duration_s(text) if text else DEFAULT_STOP_GRACE_S
 
     @property
     def exclusive(self) -> str:

@@ -80,7 +80,6 @@ def _record(service: Service, stack: Stack, source: ImageSource, root: Path) -> 
         replicas=service.replicas,
         exclusive=service.exclusive,
         health_path=service.options.health_path,
-        healthcheck=service.has_healthcheck,
         networks=dict(_networks(service, stack)),
         parts=service_parts(_portable(service, root), stack.document, source.source, _files(service, stack, root)),
     )

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from deploy.model.errors import CommandError, DeployError
+from deploy.engine.health import wait_healthy
+from deploy.model.errors import DeployError
+from deploy.model.kinds import Kind
 from deploy.model.release import ReleaseRecord
 from deploy.release.change import Change
 from deploy.release.site import Site
 from deploy.release.steps import Action
+from deploy.shell.base import failed
 from deploy.ui import Step
-
-HEALTHY_TIMEOUT_S = 180
-SETTLE_S = 3
-"""How long a service without a health check must run before it counts as started."""
-LOG_LINES = 25
 
 
 class StartRelease(Action):
@@ -72,37 +70,21 @@ def start(site: Site, record: ReleaseRecord, services: Sequence[str], step: Step
     """Start services of a release. Raises DeployError with the last log lines of those that do not become healthy."""
     if not services:
         return
-    command = site.compose(record.id).then("up", "--detach", "--no-build", "--no-recreate", *services)
+    compose = site.compose(record.id)
+    jobs = [name for name in services if record.services[name].kind == Kind.JOB]
+    begin = compose.then("up", "--detach", "--no-build", "--no-recreate", *services)
+    # compose ends with an error as soon as one that others depend on fails: who and why is for us to find out
+    begun = site.shell.run(site.guarded(begin), on_line=step.show, check=False)
     try:
-        site.shell.run(site.guarded(command), on_line=step.show)
-        jobs = ",".join(name for name in services if record.services[name].kind == "job")
-        project = site.layout.release_project(record.id)
-        site.run("wait-healthy.sh", project, HEALTHY_TIMEOUT_S, SETTLE_S, jobs, *services, on_line=step.show)
-    except CommandError as error:
-        raise _unhealthy(site, record, services, error) from error
+        wait_healthy(site.shell, compose, site.layout.release_project(record.id), services, jobs, step)
+        if not begun.ok:
+            raise failed(site.shell, begun)
+    except DeployError as error:
+        raise DeployError(
+            error.message, "users still get the release before; mend it and deploy again", details=error.details
+        ) from error
 
 
 def stop(site: Site, record: ReleaseRecord, services: Sequence[str]) -> None:
     """Stop services of a release, all of them when none is named. Their containers stay, with their logs."""
     site.shell.run(site.guarded(site.compose(record.id).then("stop", *services)))
-
-
-def _unhealthy(site: Site, record: ReleaseRecord, services: Sequence[str], error: CommandError) -> DeployError:
-    """Who failed, with the last lines each of them wrote."""
-    found = site.run("wait-healthy.sh", site.layout.release_project(record.id), 0, 0, "", *services, check=False).stdout
-    bad: dict[str, str] = {}
-    for line in found.splitlines():
-        words = line.split(" ", 2)
-        if words[0] == "bad":
-            bad[words[1]] = words[2]
-    logs = []
-    for name in bad:
-        command = site.compose(record.id).then("logs", "--no-color", "--no-log-prefix", "--tail", LOG_LINES, name)
-        text = site.shell.run(command, check=False)
-        logs.append(f"last lines of {name}:\n{text.stdout}{text.stderr}".rstrip())
-    named = ", ".join(f"{name} ({reason})" for name, reason in bad.items()) or ", ".join(services)
-    return DeployError(
-        f"{site.shell.name}: the new release did not become healthy: {named}",
-        "users still get the release before; mend it and deploy again",
-        details="\n\n".join(logs) or error.stderr,
-    )

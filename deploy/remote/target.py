@@ -4,7 +4,6 @@ configuration counts (Include, Match, ProxyJump, IdentityFile, …)."""
 from __future__ import annotations
 
 import getpass
-import ipaddress
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -95,14 +94,6 @@ def resolve(spec: str, config_file: Path | None = None) -> Target:
         ssh=base,
         destination=host,
     )
-
-
-def is_ip(address: str) -> bool:
-    try:
-        ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    return True
 
 
 def _ask_ssh(command: Command, spec: str) -> Mapping[str, Sequence[str]]:

@@ -59,13 +59,8 @@ class App:
 
     def compose(self, environment: Environment, **env: str) -> ComposeProject:
         """An environment's compose files on this machine; `env` is what they may refer to beyond the env file."""
-        env_file = self.root / environment.env_file
-        return ComposeProject(
-            self.shell(**env),
-            environment.project,
-            compose_files(self.root, environment),
-            env_file if env_file.is_file() or not environment.local or (self.root / ".env.example").is_file() else None,
-        )
+        files = compose_files(self.root, environment)
+        return ComposeProject(self.shell(**env), environment.project, files, self.root / environment.env_file)
 
     def dev(self, *, yes: bool = False) -> DevStack:
         """The development stack, its engine running and its env file in place."""

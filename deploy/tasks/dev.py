@@ -21,7 +21,7 @@ def up(app: App, service: str = "", yes: bool = False) -> None:
     Makes .env from .env.example on first use, with generated secrets. Example: inv dev.up
     """
     dev = app.dev(yes=yes)
-    dev.up(_services(service))
+    dev.up(service)
     _print_addresses(app)
     app.console.good("The stack is up.")
     app.console.say("Next: inv dev.logs, inv dev.test, inv dev.shell; inv dev.down stops it.")

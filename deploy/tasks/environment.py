@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 
 from invoke.collection import Collection
 
@@ -47,7 +48,7 @@ def collection(name: str) -> Collection:  # noqa: C901, PLR0915  # one short tas
             app.console.json([one.to_json() for one in plans])
             return
         for one in plans:
-            _show_plan(app, one)
+            _show_plan(app, one, app.console.data)
         app.console.say(f"Next: inv {name}.deploy carries this out.")
 
     @task(
@@ -74,7 +75,7 @@ def collection(name: str) -> Collection:  # noqa: C901, PLR0915  # one short tas
                 if one.noop:
                     app.console.good(f"{spec} already runs this as {one.previous}: nothing to do, nothing restarted.")
                     continue
-                _show_plan(app, one)
+                _show_plan(app, one, app.console.say)
                 if app.dry:
                     continue
                 if one.changes:
@@ -151,7 +152,7 @@ def collection(name: str) -> Collection:  # noqa: C901, PLR0915  # one short tas
                 app.console.data(f"{site.layout.project} on {spec}: {title}")
                 app.console.table(STATUS_HEADINGS, rows)
                 app.console.data(
-                    f"{summary(facts.journal, facts.now)}; {count(len(facts.releases), 'release')} kept; "
+                    f"{summary(facts)}; {count(len(facts.releases), 'release')} kept; "
                     f"{size(facts.data_free_bytes)} free; Docker {facts.engine_version}, {facts.distribution}"
                 )
                 for problem in problems:
@@ -251,8 +252,9 @@ def collection(name: str) -> Collection:  # noqa: C901, PLR0915  # one short tas
     return Collection(name, deploy, exec_, logs, plan, releases, restart, rollback, shell, status)
 
 
-def _show_plan(app: App, plan: Plan) -> None:
+def _show_plan(app: App, plan: Plan, show: Callable[[str], None]) -> None:
+    """`show` takes the lines: to stdout where the plan is what was asked for, to stderr where it is talk."""
     for line in plan_lines(plan):
-        app.console.say(line)
+        show(line)
     for warning in plan.warnings:
         app.console.warn(warning)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Sequence
 
 from deploy.model.facts import Facts
-from deploy.model.journal import Entry, Outcome, interrupted
+from deploy.model.journal import Outcome, interrupted
 from deploy.model.kinds import Kind
 from deploy.model.layout import HostLayout
 from deploy.model.plan import Action, EdgeAction, Plan, ServicePlan
@@ -52,7 +51,7 @@ def _service_line(service: ServicePlan) -> str:
 def release_rows(facts: Facts) -> Iterator[Sequence[str]]:
     """A row for every change of what runs on a host, newest first."""
     live = facts.live
-    broken = interrupted(facts.journal)
+    broken, unended = interrupted(facts.journal), "going on" if facts.lock else "interrupted"
     marked = False
     for entry in reversed(facts.journal):
         if entry.outcome == Outcome.STARTED and entry != broken:
@@ -62,7 +61,7 @@ def release_rows(facts: Facts) -> Iterator[Sequence[str]]:
         yield (
             "→" if serves else "",
             entry.release,
-            "interrupted" if entry == broken else str(entry.outcome),
+            unended if entry == broken else str(entry.outcome),
             age(entry.at, facts.now),
             entry.by,
             entry.revision,
@@ -114,14 +113,17 @@ def status_problems(facts: Facts, layout: HostLayout) -> tuple[str, ...]:
         found.append("the edge does not run: no public port answers")
     if facts.current and facts.current != live.id:
         found.append(f"the edge serves {live.id}, the current link names {facts.current}: deploy or roll back again")
-    if broken := interrupted(facts.journal):
+    if not facts.lock and (broken := interrupted(facts.journal)):
         found.append(f"{broken.release} was begun by {broken.by} and never ended: deploy again")
     return tuple(found)
 
 
-def summary(entries: Iterable[Entry], now: datetime) -> str:
-    """The last change in a sentence."""
-    last = next((entry for entry in reversed(list(entries)) if entry.outcome != Outcome.STARTED), None)
+def summary(facts: Facts) -> str:
+    """The last change, or the one that is going on, in a sentence."""
+    if facts.lock:
+        return f"{facts.lock.get('by', 'somebody')} is {facts.lock.get('purpose', 'at work')}"
+    now = facts.now
+    last = next((entry for entry in reversed(facts.journal) if entry.outcome != Outcome.STARTED), None)
     return (
         f"last change: {last.release} {last.outcome} {age(last.at, now)} by {last.by}"
         if last

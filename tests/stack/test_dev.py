@@ -52,18 +52,22 @@ def browser() -> Iterator[WebDriver]:
     ):
         options.add_argument(f"--{word}")
     try:
-        driver = eventually(lambda: _driver(options))
+        eventually(_driver_listens)
+        driver = webdriver.Remote("http://127.0.0.1:9515", options=options)
         yield driver
         driver.quit()
     finally:
         docker("rm", "--force", name, check=False)
 
 
-def _driver(options: webdriver.ChromeOptions) -> WebDriver | None:
+def _driver_listens() -> bool:
     with socket.socket() as probe:
-        if probe.connect_ex(("127.0.0.1", 9515)):
-            return None
-    return webdriver.Remote("http://127.0.0.1:9515", options=options)
+        return probe.connect_ex(("127.0.0.1", 9515)) == 0
+
+
+def shown(browser: WebDriver) -> str:
+    """The text of the page."""
+    return browser.find_element(By.TAG_NAME, "body").text
 
 
 def test_up_makes_the_env_file_and_ends_with_addresses_that_answer(timetracker: Project) -> None:
@@ -116,7 +120,8 @@ def test_the_page_shows_an_entry_that_the_api_was_given(running: Project, browse
 
     browser.get(f"http://localhost:{running.env['FRONTEND_PORT']}/day/2026-03-15")
 
-    text = eventually(lambda: (body := browser.find_element(By.TAG_NAME, "body").text) and "anchor up" in body and body)
+    eventually(lambda: "anchor up" in shown(browser))
+    text = shown(browser)
     assert "Hoisting" in text
     assert "1.0.0" in text
 
@@ -128,7 +133,7 @@ def test_an_entry_can_be_added_in_the_page(running: Project, browser: WebDriver)
         browser.find_element(By.CSS_SELECTOR, f"form label.{name} input").send_keys(value)
     browser.find_element(By.CSS_SELECTOR, "form button.primary").click()
 
-    eventually(lambda: "by hand" in browser.find_element(By.TAG_NAME, "body").text)
+    eventually(lambda: "by hand" in shown(browser))
     assert [entry["note"] for entry in api(running, "entries?day=2026-03-16")] == ["by hand"]
 
 
@@ -143,16 +148,16 @@ def test_a_python_edit_is_served_without_a_restart(running: Project) -> None:
 
 def test_a_tsx_edit_appears_in_the_open_page(running: Project, browser: WebDriver) -> None:
     browser.get(f"http://localhost:{running.env['FRONTEND_PORT']}/day/2026-03-15")
-    eventually(lambda: "anchor up" in browser.find_element(By.TAG_NAME, "body").text)
-    browser.execute_script("window.notReloaded = true")  # type: ignore[no-untyped-call]
+    eventually(lambda: "anchor up" in shown(browser))
+    browser.execute_script("window.notReloaded = true")
     footer = (running.root / "apps/timetracker/frontend/src/Footer.tsx").read_text()
     word = re.search(r">\s*(\w+)", footer)
     assert word
     running.edit("apps/timetracker/frontend/src/Footer.tsx", word[1], f"Edited {word[1]}")
 
-    eventually(lambda: "Edited" in browser.find_element(By.TAG_NAME, "body").text)
+    eventually(lambda: "Edited" in shown(browser))
 
-    assert browser.execute_script("return window.notReloaded")  # type: ignore[no-untyped-call]
+    assert browser.execute_script("return window.notReloaded")
 
 
 def test_files_made_in_the_checkout_belong_to_whoever_works_there(running: Project) -> None:

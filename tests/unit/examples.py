@@ -138,7 +138,6 @@ def facts(live: ReleaseRecord | None = None, **changes: Any) -> Facts:
     values: dict[str, Any] = {
         "host": "app1",
         "user": "deploy",
-        "uid": 1000,
         "architecture": "amd64",
         "distribution": "Debian GNU/Linux 13 (trixie)",
         "now": NOW,
@@ -147,10 +146,7 @@ def facts(live: ReleaseRecord | None = None, **changes: Any) -> Facts:
         "engine_version": "26.1.5",
         "engine_error": "",
         "compose_version": "2.26.1",
-        "storage_driver": "overlay2",
-        "root_free_bytes": 50 << 30,
         "data_free_bytes": 50 << 30,
-        "data_total_bytes": 100 << 30,
         "images": {one.image: "sha256:1" for one in live.services.values()} | {"haproxy:3.0": "sha256:2"}
         if live
         else {},

@@ -19,7 +19,6 @@ RECORD = record()
 TEXT = f"""\
 @@host
 user=deploy
-uid=1000
 arch=x86_64
 now=1795262400
 timezone=+0000
@@ -28,11 +27,8 @@ root_writable=yes
 root_free_kb=1000
 @@engine
 version=26.1.5
-driver=overlay2
-data_root=/var/lib/docker
 compose=2.26.1
 data_free_kb=2000
-data_total_kb=4000
 @@images
 sha256:aa postgres:17
 sha256:bb <none>:<none>

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from deploy.model.edge import EMPTY, listeners_of, target_of
+from deploy.model.journal import Entry, Outcome
 from deploy.model.kinds import Kind
 from deploy.model.plan import Action, EdgeAction, Plan, Wanted, make_plan
 from deploy.model.release import PublicPort, ReleaseRecord
 from deploy.model.stack import Port
-from tests.unit.examples import HTTP, LAYOUT, facts, record, running, service
+from tests.unit.examples import HTTP, LAYOUT, NOW, facts, record, running, service
 
 LIVE = record("20261121-110000-0000000")
 
@@ -100,6 +101,7 @@ def test_a_changed_data_service_is_a_gap() -> None:
     made = plan(changed("db", image="other"), facts(LIVE))
 
     assert actions(made)["db"] == (Action.REPLACE, ("image",))
+    assert actions(made)["backend"] == (Action.REPLACE, ("moves with the release",))
     assert "db is replaced: requests that need it fail until it is healthy again" in made.gaps
 
 
@@ -156,3 +158,16 @@ def test_a_plan_is_json_for_scripts() -> None:
 
     assert document["noop"] is False
     assert document["services"][0]["action"] == "create"
+
+
+def test_what_a_killed_deploy_left_is_seen_and_needs_no_new_release() -> None:
+    older = record("20261121-100000-9999999")
+    journal = (Entry(NOW, Outcome.STARTED, LIVE.id, "ada@laptop", previous=older.id),)
+    found = facts(LIVE, releases={older.id: older, LIVE.id: LIVE}, journal=journal)
+    found = dataclasses.replace(found, containers=(*found.containers, *running(older)))
+
+    made = plan(record(), found)
+
+    assert made.leftovers == (f"ada@laptop began {LIVE.id} and never ended", f"{older.id} still runs")
+    assert not made.changes
+    assert not made.noop

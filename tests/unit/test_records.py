@@ -10,7 +10,7 @@ import pytest
 from deploy.model.backup import Label, Manifest, backup_id, difference, major_version
 from deploy.model.envfile import fill_example, random_text
 from deploy.model.errors import DeployError
-from deploy.model.journal import Entry, Outcome, interrupted, parse_journal
+from deploy.model.journal import Entry, Outcome, interrupted, parse_journal, served
 from deploy.model.release import ReleaseRecord, Revision, new_release_id
 from tests.unit.examples import NOW, record
 
@@ -84,6 +84,20 @@ def test_a_change_that_never_ended_is_seen() -> None:
     assert interrupted((started,)) == started
     assert interrupted((started, dataclasses.replace(started, outcome=Outcome.FAILED))) is None
     assert interrupted(()) is None
+
+
+def test_what_served_is_known_even_when_the_change_that_brought_it_was_killed() -> None:
+    journal = (
+        Entry(NOW, Outcome.STARTED, "r1", "ada@laptop"),
+        Entry(NOW, Outcome.DEPLOYED, "r1", "ada@laptop"),
+        Entry(NOW, Outcome.STARTED, "r2", "ada@laptop", previous="r1"),  # killed after its switch
+        Entry(NOW, Outcome.STARTED, "r3", "ada@laptop", previous="r2"),
+        Entry(NOW, Outcome.FAILED, "r3", "ada@laptop", previous="r2"),
+        Entry(NOW, Outcome.STARTED, "r1", "ada@laptop", previous="r2"),
+        Entry(NOW, Outcome.ROLLED_BACK, "r1", "ada@laptop", previous="r2"),
+    )
+
+    assert served(journal) == ("r1", "r2", "r1")
 
 
 def test_a_manifest_survives_the_disk_and_says_how_to_restore_by_hand() -> None:

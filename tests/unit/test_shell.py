@@ -9,7 +9,6 @@ import pytest
 
 from deploy.model.command import Command, script, sequence
 from deploy.model.errors import CommandError, DeployError
-from deploy.model.secret import Secret
 from deploy.shell import LocalShell
 from deploy.shell.base import lines_of
 
@@ -116,13 +115,3 @@ def test_an_error_in_a_listener_reaches_the_caller() -> None:
 
     with pytest.raises(ValueError, match="heard"):
         LocalShell().run(Command("echo", "heard"), on_line=refuse)
-
-
-def test_secrets_show_as_a_mask() -> None:
-    secret = Secret("hunter2")
-
-    assert "hunter2" not in f"{secret} {secret!r}"
-    assert secret.reveal() == "hunter2"
-    assert secret == Secret("hunter2")
-    assert secret != Secret("other")
-    assert len({secret, Secret("hunter2")}) == 1

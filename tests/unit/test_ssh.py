@@ -66,7 +66,7 @@ def test_jump_hosts_are_left_to_ssh(config: Path) -> None:
     proxy = resolve("jumped", config).proxy
 
     assert proxy == Command(
-        "ssh", "-F", config, "-J", "first", "-p", "2200", "-W", "[10.9.9.9]:22", "--", "user@second"
+        "ssh", "-F", str(config), "-J", "first", "-p", "2200", "-W", "[10.9.9.9]:22", "--", "user@second"
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from deploy.model.command import Command
 from deploy.model.errors import UsageError
 from deploy.model.kinds import Kind, image_name
-from deploy.model.options import duration_s, parse_options
+from deploy.model.options import parse_options
 from deploy.model.stack import one_service, parse_stack
 from tests.unit.examples import model, stack
 
@@ -144,11 +144,6 @@ def test_commands_are_words() -> None:
 
     assert options.migrate == Command("sh", "-c", "a && b")
     assert options.test == Command("pytest", "-k", "a b")
-
-
-@pytest.mark.parametrize(("text", "seconds"), [("10s", 10), ("1m30s", 90), ("500ms", 0.5), ("1h", 3600), ("1.5s", 1.5)])
-def test_durations_are_read_as_compose_writes_them(text: str, seconds: float) -> None:
-    assert duration_s(text) == seconds
 
 
 def test_a_command_that_nobody_or_several_declare_is_asked_for() -> None:

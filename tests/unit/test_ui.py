@@ -157,7 +157,8 @@ def test_a_service_without_a_container_is_shown_as_missing() -> None:
 
 
 def test_the_last_change_is_a_sentence() -> None:
-    assert summary((), NOW) == "nothing was ever deployed"
-    assert summary((entry(Outcome.FAILED, "r1", 5), entry(Outcome.STARTED, "r2", 1)), NOW) == (
-        "last change: r1 failed 5 min ago by ada@laptop"
-    )
+    assert summary(facts()) == "nothing was ever deployed"
+    journal = (entry(Outcome.FAILED, "r1", 5), entry(Outcome.STARTED, "r2", 1))
+    assert summary(facts(journal=journal)) == "last change: r1 failed 5 min ago by ada@laptop"
+    held = {"by": "ada@laptop", "purpose": "deploying r2"}
+    assert summary(facts(journal=journal, lock=held)) == "ada@laptop is deploying r2"

@@ -12,7 +12,6 @@ file() { if [ -f "$2" ]; then section "$1"; cat "$2"; printf '\n'; fi; }
 
 section host
 printf 'user=%s\n' "$(id -un)"
-printf 'uid=%s\n' "$(id -u)"
 printf 'arch=%s\n' "$(uname -m)"
 printf 'now=%s\n' "$(date +%s)"
 printf 'timezone=%s\n' "$(date +%z)"
@@ -25,14 +24,11 @@ df -Pk "$parent" | awk 'NR == 2 { printf "root_free_kb=%s\n", $4 }'
 
 section engine
 docker version --format 'version={{.Server.Version}}' 2>&1 || true
-docker info --format 'driver={{.Driver}}
-data_root={{.DockerRootDir}}
-containers={{.ContainersRunning}}' 2>/dev/null || true
 printf 'compose=%s\n' "$(docker compose version --short 2>/dev/null)"
 data_root=$(docker info --format '{{.DockerRootDir}}' 2>/dev/null || true)
 if [ -n "$data_root" ]; then
     # the data root may be closed to us: its nearest readable parent is on the same disk more often than not
-    df -Pk "$data_root" 2>/dev/null | awk 'NR == 2 { printf "data_free_kb=%s\ndata_total_kb=%s\n", $4, $2 }'
+    df -Pk "$data_root" 2>/dev/null | awk 'NR == 2 { printf "data_free_kb=%s\n", $4 }'
 fi
 
 section images
@@ -55,6 +51,7 @@ if [ -n "$edge" ]; then
     docker exec "$edge" bash -c 'exec 3<>/dev/tcp/127.0.0.1/9999; echo "show map /usr/local/etc/haproxy/live.map" >&3; cat <&3' 2>/dev/null || true
 fi
 file data "$root/data/state.json"
-file lock "$root/lock.json"
+# the note of a holder that was killed may still be there; the lock itself is not
+if [ -f "$root/lock" ] && ! flock -n "$root/lock" true; then file lock "$root/lock.json"; fi
 if [ -f "$root/journal.jsonl" ]; then section journal; tail -n 200 "$root/journal.jsonl"; fi
 section end

@@ -1,0 +1,53 @@
+"""Waiting until containers are as they should be, and saying who is not and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import resources
+
+from deploy.model.command import Command, script
+from deploy.model.errors import CommandError, DeployError
+from deploy.shell import Shell
+from deploy.ui import Step
+
+TIMEOUT_S = 180
+SETTLE_S = 3
+"""How long a service without a health check must run before it counts as started."""
+LOG_LINES = 25
+
+
+def wait_healthy(
+    shell: Shell, compose: Command, project: str, services: Sequence[str], jobs: Sequence[str], step: Step
+) -> None:
+    """Wait for services of a compose project to be healthy, running, or, for jobs, ended with status 0.
+
+    `compose` is `docker compose` for the project. Raises DeployError naming those that will not get there, with the
+    last lines each of them wrote.
+    """
+    if not services:
+        return
+    text = resources.files("deploy.engine.scripts").joinpath("wait-healthy.sh").read_text()
+    heard: list[str] = []
+
+    def hear(line: str) -> None:
+        heard.append(line)
+        step.show(line)
+
+    command = script(text, "wait-healthy.sh", project, TIMEOUT_S, SETTLE_S, ",".join(jobs), *services)
+    try:
+        shell.run(command, on_line=hear)
+    except CommandError as error:
+        raise _unhealthy(shell, compose, heard, error) from error
+
+
+def _unhealthy(shell: Shell, compose: Command, heard: Sequence[str], error: CommandError) -> DeployError:
+    bad = {words[1]: words[2] for line in heard if (words := line.split(" ", 2))[0] == "bad"}
+    if not bad:
+        return error
+    logs = []
+    for name in bad:
+        last = compose.then("logs", "--no-color", "--no-log-prefix", "--tail", LOG_LINES, name)
+        done = shell.run(last, check=False)
+        logs.append(f"last lines of {name}:\n{done.stdout}{done.stderr}".rstrip())
+    named = ", ".join(f"{name} ({reason})" for name, reason in bad.items())
+    return DeployError(f"{shell.name}: did not become healthy: {named}", details="\n\n".join(logs))
