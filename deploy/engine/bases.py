@@ -74,48 +74,48 @@ class BaseImages:
     def refresh(self, references: Iterable[str]) -> None:
         """Take newer versions of images from their registry, where one answers."""
         for reference in references:
-            with self._console.step(f"Refresh {reference}") as step:
-                step.result = "no registry answers: kept as it is" if self._pull(reference, step) else "pulled"
+            if self._pull(reference) is not None:
+                self._console.note(f"{reference} is kept as it is on this machine")
 
     def present(self, reference: str) -> bool:
         return self._shell.run(Command("docker", "image", "inspect", "--format", "{{.Id}}", reference), check=False).ok
 
     def _obtain(self, reference: str) -> None:
-        with self._console.step(f"Obtain {reference}") as step:
-            error = self._pull(reference, step)
-            if error is None:
-                step.result = "pulled"
-                return
-            if _DEBIAN.fullmatch(reference):
-                self._bootstrap(reference, step)
-            elif recipe := self._recipes().get(reference):
+        error = self._pull(reference)
+        if error is None:
+            return
+        recipe = self._recipes().get(reference)
+        if recipe:
+            self.ensure(recipe.needs)
+        elif not _DEBIAN.fullmatch(reference):
+            raise DeployError(
+                f"{reference}: cannot be pulled, and there is no recipe for it",
+                f"reach a registry, or add docker/base/<name>.Dockerfile that says '# provides: {reference}'",
+                details=error,
+            )
+        with self._console.step(f"Make {reference} from Debian's packages, as it cannot be pulled") as step:
+            if recipe:
                 self._build(recipe, step)
             else:
-                raise DeployError(
-                    f"{reference}: cannot be pulled, and there is no recipe for it",
-                    f"reach a registry, or add docker/base/<name>.Dockerfile that says '# provides: {reference}'",
-                    details=error,
-                )
-            step.result = "cannot be pulled: made here from Debian's packages"
+                self._bootstrap(reference, step)
 
-    def _pull(self, reference: str, step: Step) -> str | None:
-        """None when the image has come, else why not. After one silence no other image is asked for."""
+    def _pull(self, reference: str) -> str | None:
+        """None when the image has come, else why not. After one silence nothing that can be made here is asked for."""
         if not self._registry_answers and (_DEBIAN.fullmatch(reference) or reference in self._recipes()):
             return "no registry answers"
-        step.show("pulling")
-        try:
-            self._shell.run(Command("docker", "pull", "--quiet", reference), timeout_s=PULL_TIMEOUT_S)
-        except CommandError as error:
-            self._registry_answers = False
-            return error.stderr
+        with self._console.step(f"Pull {reference}") as step:
+            try:
+                self._shell.run(Command("docker", "pull", "--quiet", reference), timeout_s=PULL_TIMEOUT_S)
+            except CommandError as error:
+                self._registry_answers = False
+                step.result = "no registry gives it"
+                return error.stderr
         return None
 
     def _recipes(self) -> Mapping[str, Recipe]:
         return _recipes_in((recipe_folder(), self._root / "docker" / "base"))
 
     def _build(self, recipe: Recipe, step: Step) -> None:
-        self.ensure(recipe.needs)
-        step.show(f"building from {recipe.file.name}")
         command = Command("docker", "build", "--progress", "plain").each("--tag", recipe.provides)
         command = command.then("--file", str(recipe.file), str(recipe.file.parent))
         self._shell.run(command, on_line=step.show)

@@ -32,7 +32,7 @@ install_packages() {
     esac
     # names: Debian 13 docker-cli and docker-compose; Ubuntu docker.io with the client in it and docker-compose-v2
     packages=
-    has_engine || packages="docker.io iptables ca-certificates"
+    has_engine || packages="docker.io iptables"
     if ! has_engine && [ -n "$(candidate docker-cli)" ]; then packages="$packages docker-cli"; fi
     if ! has_compose; then
         if dpkg -s docker-ce >/dev/null 2>&1; then packages="$packages docker-compose-plugin"
