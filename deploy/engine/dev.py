@@ -86,7 +86,9 @@ class DevStack:
             begin = self.compose.command.then("up", "--detach", "--no-build", "--remove-orphans", *services)
             begun = self._shell.run(begin, on_line=step.show, check=False)
             jobs = [name for name in services if self.stack.services[name].kind == Kind.JOB]
-            wait_healthy(self._shell, self.compose.command, self.compose.name, services, jobs, step)
+            wait_healthy(
+                self._shell, self.compose.command, self.compose.name, services, jobs=jobs, what="the stack", step=step
+            )
             if not begun.ok:
                 raise failed(self._shell, begun)
 

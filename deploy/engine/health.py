@@ -17,11 +17,11 @@ LOG_LINES = 25
 
 
 def wait_healthy(
-    shell: Shell, compose: Command, project: str, services: Sequence[str], jobs: Sequence[str], step: Step
+    shell: Shell, compose: Command, project: str, services: Sequence[str], *, jobs: Sequence[str], what: str, step: Step
 ) -> None:
     """Wait for services of a compose project to be healthy, running, or, for jobs, ended with status 0.
 
-    `compose` is `docker compose` for the project. Raises DeployError naming those that will not get there, with the
+    `compose` is `docker compose` for the project, `what` is how the message calls it. Raises DeployError naming those that will not get there, with the
     last lines each of them wrote.
     """
     if not services:
@@ -37,10 +37,10 @@ def wait_healthy(
     try:
         shell.run(command, on_line=hear)
     except CommandError as error:
-        raise _unhealthy(shell, compose, heard, error) from error
+        raise _unhealthy(shell, compose, heard, what, error) from error
 
 
-def _unhealthy(shell: Shell, compose: Command, heard: Sequence[str], error: CommandError) -> DeployError:
+def _unhealthy(shell: Shell, compose: Command, heard: Sequence[str], what: str, error: CommandError) -> DeployError:
     bad = {words[1]: words[2] for line in heard if (words := line.split(" ", 2))[0] == "bad"}
     if not bad:
         return error
@@ -50,4 +50,4 @@ def _unhealthy(shell: Shell, compose: Command, heard: Sequence[str], error: Comm
         done = shell.run(last, check=False)
         logs.append(f"last lines of {name}:\n{done.stdout}{done.stderr}".rstrip())
     named = ", ".join(f"{name} ({reason})" for name, reason in bad.items())
-    return DeployError(f"{shell.name}: did not become healthy: {named}", details="\n\n".join(logs))
+    return DeployError(f"{shell.name}: {what} did not become healthy: {named}", details="\n\n".join(logs))

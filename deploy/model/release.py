@@ -56,6 +56,8 @@ class ServiceRecord:
     health_path: str = "/"
     networks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The release's own networks it is on, each with the names it answers to there."""
+    commands: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What `x-deploy` says can be run in it: `shell`, `migrate`, …"""
     parts: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Digests of the parts of its definition, to say later what changed (see `fingerprint`)."""
 
@@ -123,4 +125,5 @@ class ReleaseRecord:
 
 def _service(raw: dict[str, Any]) -> ServiceRecord:
     networks = {network: tuple(aliases) for network, aliases in raw["networks"].items()}
-    return ServiceRecord(**raw | {"kind": Kind(raw["kind"]), "networks": networks})
+    commands = {name: tuple(words) for name, words in raw["commands"].items()}
+    return ServiceRecord(**raw | {"kind": Kind(raw["kind"]), "networks": networks, "commands": commands})

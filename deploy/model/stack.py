@@ -132,9 +132,9 @@ def parse_stack(document: Mapping[str, Any]) -> Stack:
     return Stack(services, document)
 
 
-def one_service(services: Iterable[Service], command: str) -> Service:
-    """The only service that declares a command. Raises UsageError when there is none or more than one."""
-    found = tuple(services)
+def one_service(names: Iterable[str], command: str) -> str:
+    """The only one of the services that declare a command. Raises UsageError when there is none or more than one."""
+    found = tuple(names)
     if len(found) == 1:
         return found[0]
     if not found:
@@ -142,8 +142,9 @@ def one_service(services: Iterable[Service], command: str) -> Service:
             f"no service says how to '{command}'",
             f"add x-deploy: {{{command}: <command>}} to a service of the compose file",
         )
-    names = ", ".join(service.name for service in found)
-    raise UsageError(f"more than one service says how to '{command}': {names}", f"name one: --service {found[0].name}")
+    raise UsageError(
+        f"more than one service says how to '{command}': {', '.join(found)}", f"name one: --service {found[0]}"
+    )
 
 
 def _service(name: str, raw: Mapping[str, Any], document: Mapping[str, Any]) -> Service:

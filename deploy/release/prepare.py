@@ -18,6 +18,7 @@ from deploy.engine.revision import revision_of
 from deploy.model.checks import check_stack, require_none
 from deploy.model.dockerignore import IgnoreRules
 from deploy.model.fingerprint import digest, service_parts
+from deploy.model.options import COMMANDS
 from deploy.model.release import PublicPort, ReleaseRecord, ServiceRecord, new_release_id
 from deploy.model.settings import Environment
 from deploy.model.stack import Service, Stack
@@ -81,6 +82,7 @@ def _record(service: Service, stack: Stack, source: ImageSource, root: Path) -> 
         exclusive=service.exclusive,
         health_path=service.options.health_path,
         networks=dict(_networks(service, stack)),
+        commands={name: tuple(command) for name in COMMANDS if (command := service.options.command(name))},
         parts=service_parts(_portable(service, root), stack.document, source.source, _files(service, stack, root)),
     )
 

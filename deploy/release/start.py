@@ -76,7 +76,8 @@ def start(site: Site, record: ReleaseRecord, services: Sequence[str], step: Step
     # compose ends with an error as soon as one that others depend on fails: who and why is for us to find out
     begun = site.shell.run(site.guarded(begin), on_line=step.show, check=False)
     try:
-        wait_healthy(site.shell, compose, site.layout.release_project(record.id), services, jobs, step)
+        project = site.layout.release_project(record.id)
+        wait_healthy(site.shell, compose, project, services, jobs=jobs, what="the new release", step=step)
         if not begun.ok:
             raise failed(site.shell, begun)
     except DeployError as error:

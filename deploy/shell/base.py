@@ -73,6 +73,8 @@ class Shell(ABC):
 
     name: str
     """How messages call the machine: "this machine", "deploy@app1"."""
+    echo: OnLine | None = None
+    """Hears every command before it starts (Invoke's --echo); scripts by their name."""
 
     @abstractmethod
     def start(self, command: Command) -> Process:
@@ -92,6 +94,8 @@ class Shell(ABC):
         `on_line` receives every line of both streams as it arrives. Raises CommandError on a non-zero status unless
         `check` is false, and DeployError when `timeout_s` passes first.
         """
+        if self.echo:
+            self.echo(f"{self.name}: {command.title}")
         with self.start(command) as process:
             streams = _Streams(process, stdin, on_line)
             timer = threading.Timer(timeout_s, streams.give_up) if timeout_s else None

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -23,7 +23,7 @@ from deploy.model.errors import UsageError
 from deploy.model.kinds import Kind
 from deploy.model.layout import HostLayout
 from deploy.model.settings import LOCAL, Environment, Settings, nearest, parse_settings
-from deploy.shell import LocalShell
+from deploy.shell import LocalShell, OnLine
 from deploy.ui import Console
 
 if TYPE_CHECKING:
@@ -55,7 +55,14 @@ class App:
 
     def shell(self, **env: str) -> LocalShell:
         """This machine, in the project's folder."""
-        return LocalShell(self.root, user_environment() | env)
+        shell = LocalShell(self.root, user_environment() | env)
+        shell.echo = self._echo
+        return shell
+
+    @property
+    def _echo(self) -> OnLine | None:
+        """Invoke's own --echo."""
+        return self.console.note if self.config.run.echo else None
 
     def compose(self, environment: Environment, **env: str) -> ComposeProject:
         """An environment's compose files on this machine; `env` is what they may refer to beyond the env file."""
@@ -104,6 +111,7 @@ class App:
             config_file = sandbox.require()
         target = resolve(spec, config_file)
         host = Host(target, self.config)
+        host.echo = self._echo
         domain = next(iter(environment.domains.values()), "")
         try:
             host.connect()
@@ -123,12 +131,12 @@ class App:
         with self.site(environment, hosts[0]) as site:
             yield site
 
-    def prepare(self, environment: Environment, site: Site, *, rebuild: bool = False) -> Prepared:
-        """The release that this checkout makes for a host."""
+    def prepare(self, environment: Environment, site: Site, now: datetime, *, rebuild: bool = False) -> Prepared:
+        """The release that this checkout makes for a host; the same moment gives the same release on every host."""
         from deploy.release.prepare import prepare
 
         compose = self.compose(environment, DEPLOY_ADDRESS=site.address)
-        return prepare(compose, environment, self.root, datetime.now(UTC), rebuild=rebuild)
+        return prepare(compose, environment, self.root, now, rebuild=rebuild)
 
     def require_env_file(self, environment: Environment, site: Site, *, yes: bool) -> None:
         """Make the env file before the first deploy; never where a release already has secrets of its own."""

@@ -14,7 +14,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import Task
 
-from deploy.model.errors import DeployError
+from deploy.model.errors import DeployError, UsageError
 from deploy.tasks.app import App
 
 P = ParamSpec("P")
@@ -30,11 +30,13 @@ def task(
     iterable: tuple[str, ...] = (),
     positional: tuple[str, ...] = (),
     name: str | None = None,
+    dry: bool = False,
 ) -> Callable[[Callable[Concatenate[App, P], None]], Task[Any]]:
     """`invoke.task` for a function of an App.
 
     A DeployError becomes its text and its code. Ctrl-C, a CI job's end (SIGTERM) and a closed terminal (SIGHUP) undo
-    what was begun and end with 128 and the signal's number.
+    what was begun and end with 128 and the signal's number. `dry` says that the function heeds Invoke's --dry; for
+    others --dry is refused, since what cannot be tried must not be done instead.
     """
 
     def decorate(function: Callable[Concatenate[App, P], None]) -> Task[Any]:
@@ -44,6 +46,8 @@ def task(
             for number in (signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, _stop)
             try:
+                if app.dry and not dry:
+                    raise UsageError("--dry: this task cannot be tried without doing it", "leave --dry out")
                 function(app, *args, **kwargs)
             except DeployError as error:
                 _show(app, error)

@@ -184,12 +184,11 @@ def migrate(app: App, host: list[str], env: str = LOCAL, service: str = "") -> N
             dev.migrate(found)
     else:
         with app.one_site(env, host) as site:
-            for found in app.prepare(environment, site).stack.with_command("migrate"):
-                command = found.options.migrate
-                if command and service in ("", found.name):
-                    _, compose = app.live(site, found.name)
-                    with app.console.step(f"Migrate {found.name} on {site.shell.name}") as step:
-                        run = compose.then("exec", "--no-TTY", found.name, *command)
+            record, compose = app.live(site, service)
+            for name, one in record.services.items():
+                if "migrate" in one.commands and service in ("", name):
+                    with app.console.step(f"Migrate {name} on {site.shell.name}") as step:
+                        run = compose.then("exec", "--no-TTY", name, *one.commands["migrate"])
                         site.shell.run(site.guarded(run), on_line=step.show)
     app.console.good("The schema is up to date.")
 

@@ -96,8 +96,9 @@ def shell(app: App, service: str = "") -> None:
     For a shell of the operating system: inv dev.exec backend sh
     """
     dev = app.dev()
-    chosen = one_service((found for found, _ in dev.declared("shell", service or None)), "shell")
-    dev.interactive("exec", chosen.name, *(chosen.options.shell or ()))
+    commands = {found.name: command for found, command in dev.declared("shell", service or None)}
+    chosen = one_service(commands, "shell")
+    dev.interactive("exec", chosen, *commands[chosen])
 
 
 @task(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from invoke.collection import Collection
 
 from deploy.model.errors import DeployError
 from deploy.model.plan import Plan
+from deploy.model.settings import Environment
 from deploy.model.stack import one_service
 from deploy.tasks.app import App
 from deploy.tasks.base import HOST_HELP, YES_HELP, task
@@ -30,7 +32,7 @@ SERVICE_HELP = "only this service"
 def collection(name: str) -> Collection:  # noqa: C901, PLR0915  # one short task after the other, sharing the environment's name
     """The namespace of one environment."""
 
-    @task(iterable=("host",), help={"host": HOST_HELP, "json": JSON_HELP})
+    @task(dry=True, iterable=("host",), help={"host": HOST_HELP, "json": JSON_HELP})
     def plan(app: App, host: list[str], json: bool = False) -> None:
         """Show what a deploy would do to each host, and why. Changes nothing.
 
@@ -39,10 +41,11 @@ def collection(name: str) -> Collection:  # noqa: C901, PLR0915  # one short tas
         from deploy.release.deploy import plan_deploy
 
         environment = app.settings.environment(name)
+        now = datetime.now(UTC)
         plans = []
         for spec in app.hosts(environment, host):
             with app.site(environment, spec) as site:
-                prepared = app.prepare(environment, site)
+                prepared = app.prepare(environment, site, now)
                 plans.append(plan_deploy(prepared, site, app.shell())[0])
         if json:
             app.console.json([one.to_json() for one in plans])
@@ -52,6 +55,7 @@ def collection(name: str) -> Collection:  # noqa: C901, PLR0915  # one short tas
         app.console.say(f"Next: inv {name}.deploy carries this out.")
 
     @task(
+        dry=True,
         iterable=("host",),
         help={"host": HOST_HELP, "yes": YES_HELP, "rebuild": "build every image anew, from newer base images too"},
     )
@@ -61,37 +65,25 @@ def collection(name: str) -> Collection:  # noqa: C901, PLR0915  # one short tas
         Shows the plan first and asks. Users lose no request; a release that fails its health checks changes nothing for
         them. Example: inv prod.deploy --host deploy@app1.example.com
         """
-        from deploy.release.deploy import deploy as carry_out
-        from deploy.release.deploy import finish, obtain_and_build, plan_deploy
-
         app.require_engine(yes=yes)
         environment = app.settings.environment(name)
-        for spec in app.hosts(environment, host):
-            with app.site(environment, spec, make_sandbox=True) as site:
-                app.require_env_file(environment, site, yes=yes)
-                prepared = app.prepare(environment, site, rebuild=rebuild)
-                with app.console.step(f"Look at {spec}"):
-                    one, _ = plan_deploy(prepared, site, app.shell())
-                if one.noop:
-                    app.console.good(f"{spec} already runs this as {one.previous}: nothing to do, nothing restarted.")
-                    continue
-                _show_plan(app, one, app.console.say)
-                if app.dry:
-                    continue
-                if one.changes:
-                    app.console.confirm("Deploy this?", yes=yes, consequence="this changes what users get")
-                    obtain_and_build(prepared, one, app.shell(), app.console, rebuild=rebuild)
-                    done = carry_out(prepared, one, site, app.shell(), app.console)
-                else:
-                    done = finish(prepared, one, site, app.console)
-                for note in done.notes:
-                    app.console.warn(note)
-                sent = f", {size(done.bytes_sent)} sent" if done.bytes_sent else ""
-                app.console.good(f"{done.release} is live on {spec} after {duration(done.seconds)}{sent}.")
-                back = f"; inv {name}.rollback --host {spec} goes back to {done.previous}" if done.previous else ""
-                app.console.say(f"Next: inv {name}.status --host {spec}{back}.")
+        now = datetime.now(UTC)
+        waiting = list(app.hosts(environment, host))
+        ended: list[str] = []
+        while waiting:
+            spec = waiting.pop(0)
+            try:
+                _deploy_to(app, environment, spec, now, yes=yes, rebuild=rebuild)
+            except DeployError:
+                if ended or waiting:
+                    app.console.warn(
+                        f"done: {', '.join(ended) or 'none'}; failed: {spec}; not begun: {', '.join(waiting) or 'none'}"
+                    )
+                raise
+            ended.append(spec)
 
     @task(
+        dry=True,
         iterable=("host",),
         help={"host": HOST_HELP, "yes": YES_HELP, "to": "the release to go back to, or a part of its id"},
     )
@@ -206,12 +198,15 @@ def collection(name: str) -> Collection:  # noqa: C901, PLR0915  # one short tas
 
         For a shell of the operating system: inv prod.exec backend sh --host app1
         """
-        environment = app.settings.environment(name)
         with app.one_site(name, host) as site:
-            stack = app.prepare(environment, site).stack
-            chosen = one_service([one for one in stack.with_command("shell") if service in ("", one.name)], "shell")
-            _, compose = app.live(site, chosen.name)
-            app.hand_over(site, compose.then("exec", chosen.name, *(chosen.options.shell or ())), tty=True)
+            record, compose = app.live(site, service)
+            commands = {
+                found: one.commands["shell"]
+                for found, one in record.services.items()
+                if "shell" in one.commands and service in ("", found)
+            }
+            chosen = one_service(commands, "shell")
+            app.hand_over(site, compose.then("exec", chosen, *commands[chosen]), tty=True)
 
     @task(
         name="exec",
@@ -250,6 +245,36 @@ def collection(name: str) -> Collection:  # noqa: C901, PLR0915  # one short tas
                 app.console.good(f"Restarted {what} on {spec}.")
 
     return Collection(name, deploy, exec_, logs, plan, releases, restart, rollback, shell, status)
+
+
+def _deploy_to(app: App, environment: Environment, spec: str, now: datetime, *, yes: bool, rebuild: bool) -> None:
+    """One host of a deploy, from its plan to what is true afterwards."""
+    from deploy.release.deploy import deploy, finish, obtain_and_build, plan_deploy
+
+    with app.site(environment, spec, make_sandbox=True) as site:
+        app.require_env_file(environment, site, yes=yes)
+        prepared = app.prepare(environment, site, now, rebuild=rebuild)
+        with app.console.step(f"Look at {spec}"):
+            plan, _ = plan_deploy(prepared, site, app.shell())
+        if plan.noop:
+            app.console.good(f"{spec} already runs this as {plan.previous}: nothing to do, nothing restarted.")
+            return
+        _show_plan(app, plan, app.console.say)
+        if app.dry:
+            return
+        if plan.changes:
+            app.console.confirm("Deploy this?", yes=yes, consequence="this changes what users get")
+            obtain_and_build(prepared, plan, app.shell(), app.console, rebuild=rebuild)
+            done = deploy(prepared, plan, site, app.shell(), app.console)
+        else:
+            done = finish(prepared, plan, site, app.console)
+        for note in done.notes:
+            app.console.warn(note)
+        sent = f", {size(done.bytes_sent)} sent" if done.bytes_sent else ""
+        app.console.good(f"{done.release} is live on {spec} after {duration(done.seconds)}{sent}.")
+        verbs = f"inv {environment.name}"
+        back = f"; {verbs}.rollback --host {spec} goes back to {done.previous}" if done.previous else ""
+        app.console.say(f"Next: {verbs}.status --host {spec}{back}.")
 
 
 def _show_plan(app: App, plan: Plan, show: Callable[[str], None]) -> None:

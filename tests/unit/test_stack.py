@@ -147,12 +147,10 @@ def test_commands_are_words() -> None:
 
 
 def test_a_command_that_nobody_or_several_declare_is_asked_for() -> None:
-    services = stack().services
-
     with pytest.raises(UsageError, match="no service says how to 'shell'"):
         one_service((), "shell")
     with pytest.raises(UsageError, match="more than one service says how to 'test': backend, worker"):
-        one_service((services["backend"], services["worker"]), "test")
+        one_service(("backend", "worker"), "test")
 
 
 def test_secrets_do_not_show_in_a_stack() -> None:

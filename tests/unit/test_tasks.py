@@ -122,6 +122,21 @@ def test_an_unreachable_host_is_said_and_not_shown_as_a_traceback(project: Path)
     assert "Traceback" not in done.stderr
 
 
+def test_what_cannot_be_tried_is_not_done_instead(project: Path) -> None:
+    (project / "compose.yaml").write_text("services: {web: {image: nginx}}\n")
+
+    done = run(project, "--dry", "dev.reset", "--yes")
+
+    assert done.returncode == 2
+    assert "--dry: this task cannot be tried without doing it" in done.stderr
+
+
+def test_echo_shows_the_commands(project: Path) -> None:
+    (project / "compose.yaml").write_text("services: {web: {image: nginx}}\n")
+
+    assert "this machine: engine" in run(project, "--echo", "dev.up").stderr
+
+
 def test_configuration_comes_from_the_environment_too(project: Path) -> None:
     done = run(project, "prod.plan", INVOKE_DEPLOY_PROJECT="Not A Name")
 
