@@ -21,8 +21,8 @@ def wait_healthy(
 ) -> None:
     """Wait for services of a compose project to be healthy, running, or, for jobs, ended with status 0.
 
-    `compose` is `docker compose` for the project, `what` is how the message calls it. Raises DeployError naming those that will not get there, with the
-    last lines each of them wrote.
+    `compose` is `docker compose` for the project, `what` is how the message calls it. Raises DeployError naming those
+    that will not get there, with the last lines each of them wrote.
     """
     if not services:
         return
