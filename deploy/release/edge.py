@@ -125,26 +125,24 @@ class Switch(Action):
 
     def __init__(self, change: Change) -> None:
         self._change = change
-        self._before = change.edge
+        self._before: EdgeState | None = None
 
     def run(self, step: Step) -> None:
         change = self._change
         site, record = change.site, change.record
-        self._before = change.edge
-        slot = change.edge.slot_of(record.id) or change.edge.spare
-        change.edge = point_edge(site, change.edge, slot, fill=target_of(record, site.layout), current=record.id)
+        self._before = before = change.edge
+        slot = before.slot_of(record.id) or before.spare
+        change.edge = point_edge(site, before, slot, fill=target_of(record, site.layout), current=record.id)
         step.result = probe(change, step)
 
     def undo(self) -> None:
-        change = self._change
-        if change.edge.live == self._before.live:
+        change, before = self._change, self._before
+        if before is None:
             return
-        listeners = change.edge.listeners
-        previous = self._before.live_release
-        back = self._before.listening(listeners)
-        change.edge = point_edge(
-            change.site, back, self._before.live if previous else NONE, fill=None, current=previous
-        )
+        # whatever `run` came to: a switch that we were interrupted in goes on to its end on the host
+        previous = before.live_release
+        change.edge = point_edge(change.site, before, before.live if previous else NONE, fill=None, current=previous)
+        change.edge = empty_slot(change.site, change.edge, change.edge.spare)
 
 
 def empty_slot(site: Site, state: EdgeState, slot: str) -> EdgeState:

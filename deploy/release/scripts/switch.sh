@@ -15,26 +15,36 @@ live_map=/usr/local/etc/haproxy/live.map
 write() { printf '%s' "$2" >"$1.new" && chmod 0644 "$1.new" && mv "$1.new" "$1"; }
 
 # In the edge's own network, so that what answers here answers HAProxy. A server that leaves maintenance counts as up
-# before its first check, with whatever address it had: so it stays there until its address is the new one.
+# before its first check, with whatever address it had: so it stays there until its address is the new one. It then falls
+# with one failed check, and that may be one that was on its way to the address before: so it must have passed one since.
+# Columns of "show servers state": 4 name, 5 address, 6 state (2: up), 13 health (3: the most that `rise 1 fall 3` gives).
 # shellcheck disable=SC2016  # expanded by the shell in the container
 ready='
     set -eu
     admin() { exec 3<>/dev/tcp/127.0.0.1/9999; printf "%s\n" "$1" >&3; cat <&3; exec 3>&-; }
+    state() { admin "show servers state ${1%/*}" | while read -r -a is; do [ "${is[3]:-}" != "${1#*/}" ] || echo "${is[*]}"; done; }
+    has_address() {
+        address=$(getent ahostsv4 "$name" | { read -r first _ && printf %s "$first"; }) &&
+            read -r -a is <<<"$(state "$server")" && [ "${is[4]:-}" = "$address" ] &&
+            (exec 4<>"/dev/tcp/$address/$port") 2>/dev/null
+    }
+    is_up() { read -r -a is <<<"$(state "$server")" && [ "${is[5]:-} ${is[12]:-}" = "2 3" ]; }
+    patiently() {
+        until "$1"; do
+            tries=$((tries - 1))
+            if [ "$tries" -le 0 ]; then printf "the edge cannot reach %s port %s\n" "$name" "$port" >&2; exit 3; fi
+            sleep 0.1
+        done
+    }
     fill=$1 tries=$(($2 * 10))
     shift 2
     if [ -n "$fill" ]; then admin "$fill" >/dev/null; fi
     for wanted; do
         server=${wanted%%=*} name=${wanted#*=} port=${wanted##*:}
         name=${name%:*}
-        until address=$(getent ahostsv4 "$name" | { read -r first _ && printf %s "$first"; }) &&
-            admin "show servers state ${server%/*}" | grep -q " ${server#*/} $address " &&
-            (exec 4<>"/dev/tcp/$address/$port") 2>/dev/null
-        do
-            tries=$((tries - 1))
-            if [ "$tries" -le 0 ]; then printf "the edge cannot reach %s port %s\n" "$name" "$port" >&2; exit 3; fi
-            sleep 0.1
-        done
+        patiently has_address
         admin "set server $server state ready" >/dev/null
+        patiently is_up
     done
 '
 docker exec "$container" bash -c "$ready" ready "$fill" "$timeout_s" "$@" || exit 3
