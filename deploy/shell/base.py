@@ -149,7 +149,7 @@ class _Streams:
         self.timed_out = False
         self._threads = [
             threading.Thread(target=self._feed, args=(stdin,), daemon=True),
-            threading.Thread(target=self._collect, args=(process.read_stderr, self._err), daemon=True),
+            threading.Thread(target=self._collect_stderr, daemon=True),
         ]
         for thread in self._threads:
             thread.start()
@@ -167,7 +167,7 @@ class _Streams:
         self._process.kill()
 
     def finish(self) -> int:
-        self._collect(self._process.read, self._out)
+        self._collect(self._process.read, self._out)  # Ctrl-C arrives here, and leaves at once
         for thread in self._threads:
             thread.join()
         if self._errors:
@@ -186,9 +186,12 @@ class _Streams:
             into.append(chunk)
             return chunk
 
+        for line in lines_of(keep):
+            if self._on_line:
+                self._on_line(line)
+
+    def _collect_stderr(self) -> None:
         try:
-            for line in lines_of(keep):
-                if self._on_line:
-                    self._on_line(line)
+            self._collect(self._process.read_stderr, self._err)
         except BaseException as error:  # noqa: BLE001  # raised again in the caller's thread
             self._errors.append(error)

@@ -151,6 +151,7 @@ class Terminal:
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
             os.chdir(shop.root)
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # a test run in the background of a shell ignores it
             env = os.environ | shop.env | {"INVOKE_DEPLOY_PROJECT": shop.name, "TERM": "xterm"}
             os.execve(str(INV), [str(INV), *words], env)
         self.text = ""
