@@ -8,14 +8,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 
 from deploy.model.backup import major_version
-from deploy.model.command import Command, script
+from deploy.model.command import Command
 from deploy.model.errors import DeployError
 from deploy.shell import Shell
 from deploy.shell.base import lines_of
+from deploy.shell.packaged import packaged
 
 LOCK_TIMEOUT = "30s"
 """How long to wait for a lock that somebody else holds on a table."""
@@ -69,7 +68,7 @@ class Postgres:
 
     def program(self, *words: str | int) -> Command:
         """A PostgreSQL program in the container, as its superuser."""
-        return script(script_text("in-database.sh"), "in-database.sh", self.container, *words)
+        return packaged("data", "in-database.sh", self.container, *words)
 
     def about(self) -> DatabaseFacts:
         """Raises DeployError when the server does not answer or has no such database."""
@@ -140,8 +139,3 @@ def identifier(name: str) -> str:
 def literal(text: str) -> str:
     """A text quoted for SQL."""
     return "'" + text.replace("'", "''") + "'"
-
-
-@cache
-def script_text(name: str) -> str:
-    return resources.files("deploy.data.scripts").joinpath(name).read_text()

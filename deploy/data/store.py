@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from deploy.data.postgres import script_text
 from deploy.model.backup import DUMP_SUFFIX, Manifest
-from deploy.model.command import Command, script
+from deploy.model.command import Command
 from deploy.model.errors import DeployError, UsageError
 from deploy.shell import Completed, OnLine, Shell
+from deploy.shell.packaged import packaged
 
 LATEST = "latest"
 
@@ -31,7 +31,7 @@ class Store:
 
     def script(self, name: str, *arguments: str | int) -> Command:
         """One of the scripts of `data/scripts` that work on the folder."""
-        return script(script_text(name), name, self.folder, *arguments)
+        return packaged("data", name, self.folder, *arguments)
 
     def run(
         self, name: str, *arguments: str | int, stdin: bytes = b"", check: bool = True, on_line: OnLine | None = None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import resources
 
-from deploy.model.command import Command, script
+from deploy.model.command import Command
 from deploy.model.errors import CommandError, DeployError
 from deploy.shell import Shell
+from deploy.shell.packaged import packaged
 from deploy.ui import Step
 
 TIMEOUT_S = 180
@@ -26,14 +26,13 @@ def wait_healthy(
     """
     if not services:
         return
-    text = resources.files("deploy.engine.scripts").joinpath("wait-healthy.sh").read_text()
     heard: list[str] = []
 
     def hear(line: str) -> None:
         heard.append(line)
         step.show(line)
 
-    command = script(text, "wait-healthy.sh", project, TIMEOUT_S, SETTLE_S, ",".join(jobs), *services)
+    command = packaged("engine", "wait-healthy.sh", project, TIMEOUT_S, SETTLE_S, ",".join(jobs), *services)
     try:
         shell.run(command, on_line=hear)
     except CommandError as error:

@@ -95,6 +95,16 @@ def layers(shell: Shell, references: Iterable[str]) -> Mapping[str, tuple[str, .
     return found
 
 
+def layer_sizes(shell: Shell, reference: str) -> tuple[int, ...]:
+    """About how large the layers of an image are, in bytes uncompressed, from its base up.
+
+    The history has an entry for every instruction; those without a size have no layer, with rare exceptions.
+    """
+    history = Command("docker", "history", "--human=false", "--format", "{{.Size}}", reference)
+    sizes = [int(line) for line in shell.run(history, check=False).stdout.split()]
+    return tuple(size for size in reversed(sizes) if size)
+
+
 def normal(reference: str) -> str:
     """A reference with its tag, as the engine lists it: `nginx` is `nginx:latest`."""
     name = reference.rsplit("/", 1)[-1]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from importlib import resources
 
 from deploy.model.command import Command, script
 from deploy.model.errors import CommandError
 from deploy.shell import OnLine, Shell
+from deploy.shell.packaged import packaged
 
 SETUP_TIMEOUT_S = 900
 
@@ -24,9 +24,8 @@ def set_up(shell: Shell, *, user: str, folder: str = "", on_line: OnLine) -> Non
 
     Runs as root: directly when we are root on the machine, through `sudo -n` otherwise.
     """
-    text = resources.files("deploy.engine.scripts").joinpath("setup.sh").read_text()
     root = shell.run(Command("id", "-u")).stdout.strip() == "0"
-    command = script(text, "setup", user, folder)
+    command = packaged("engine", "setup.sh", user, folder)
     if not root:
         command = Command("sudo", "-n", *command)
     try:

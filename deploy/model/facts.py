@@ -11,6 +11,7 @@ from typing import Any
 from deploy.model.edge import EdgeState
 from deploy.model.errors import DeployError
 from deploy.model.journal import Entry, parse_journal
+from deploy.model.layers import Layers
 from deploy.model.layout import HostLayout
 from deploy.model.release import ReleaseRecord
 
@@ -64,6 +65,12 @@ class Facts:
     data_free_bytes: int
     images: Mapping[str, str]
     """Reference to image id."""
+    layers: Mapping[str, Layers]
+    """Image id to its layers."""
+    zstd: bool
+    """Whether there is a `zstd` to decompress deltas with."""
+    memory_bytes: int
+    """What can be used without swapping."""
     containers: tuple[Container, ...]
     listening: frozenset[int]
     current: str
@@ -116,6 +123,9 @@ def parse_facts(text: str, host: str) -> Facts:
         compose_version=about.get("compose", ""),
         data_free_bytes=int(about.get("data_free_kb", about.get("root_free_kb", 0))) * _KB,
         images=dict(_images(sections["images"])),
+        layers=dict(_layers(sections["layers"])),
+        zstd="zstd" in about,
+        memory_bytes=int(about.get("memory_kb", 0)) * _KB,
         containers=tuple(_containers(sections["containers"])),
         listening=frozenset(_ports(sections["listening"])),
         current=sections.get("current", "").strip(),
@@ -165,6 +175,12 @@ def _images(text: str) -> Iterator[tuple[str, str]]:
         image_id, _, reference = line.partition(" ")
         if not reference.endswith(":<none>"):
             yield reference, image_id
+
+
+def _layers(text: str) -> Iterator[tuple[str, Layers]]:
+    for line in text.splitlines():
+        image_id, *layers = line.split()
+        yield image_id, tuple(layers)
 
 
 def _containers(text: str) -> Iterator[Container]:

@@ -34,6 +34,11 @@ class HostLayout:
         return self.root / "edge"
 
     @property
+    def incoming(self) -> PurePosixPath:
+        """What has arrived of a push that was cut."""
+        return self.root / "incoming"
+
+    @property
     def backups(self) -> PurePosixPath:
         return self.root / "backups"
 

@@ -12,11 +12,9 @@ from datetime import UTC, datetime
 from deploy.engine.bases import BaseImages, needed_images
 from deploy.engine.images import archive_size, build, missing
 from deploy.model.checks import check_host, require_none
-from deploy.model.command import Command
 from deploy.model.errors import DeployError
 from deploy.model.facts import ARCHITECTURES, Facts
 from deploy.model.journal import Entry, Outcome, interrupted
-from deploy.model.kinds import Kind
 from deploy.model.plan import EdgeAction, Plan, Wanted, make_plan
 from deploy.model.release import ReleaseRecord
 from deploy.release.change import Change
@@ -25,7 +23,7 @@ from deploy.release.edge import PrepareEdge, Switch
 from deploy.release.lock import locked
 from deploy.release.migrate import BackUpBeforeMigrating, CheckMigrations, Migrate, Pending
 from deploy.release.prepare import Prepared, whoami
-from deploy.release.push import push_images
+from deploy.release.push import Push
 from deploy.release.records import keep_journal, record_current
 from deploy.release.retire import Prune, Retire
 from deploy.release.site import Site
@@ -34,7 +32,6 @@ from deploy.release.start import StartRelease, TakeOverWorkers
 from deploy.release.steps import Action, run_all
 from deploy.shell import LocalShell
 from deploy.ui import Console, Step
-from deploy.ui.units import size
 
 
 @dataclass(frozen=True)
@@ -168,48 +165,6 @@ def local_architecture(local: LocalShell) -> str:
     wanted = local.environ().get("DOCKER_DEFAULT_PLATFORM", "")
     machine = platform.machine()
     return wanted.removeprefix("linux/").split("/")[0] or ARCHITECTURES.get(machine, machine)
-
-
-class Push(Action):
-    """Brings the images that the host lacks, and pins every foreign one under a name of the project's own."""
-
-    def __init__(self, change: Change, images: Sequence[str], local: LocalShell) -> None:
-        self.title = f"Push {len(images)} images" if len(images) != 1 else "Push 1 image"
-        self._change = change
-        self._images = images
-        self._local = local
-
-    def run(self, step: Step) -> None:
-        change = self._change
-        absent = missing(change.site.shell, self._images)
-        change.bytes_sent = push_images(
-            self._local, change.site.shell, absent, step, engine=change.facts.engine_version
-        )
-        change.record = pin(change)
-        step.result = f"{size(change.bytes_sent)} sent" if absent else "the host has them all"
-
-
-def pin(change: Change) -> ReleaseRecord:
-    """The record with every foreign image of an app service under a tag that will not move.
-
-    Tags like `redis:7` come to mean other images; a release must find its own again when somebody rolls back to it.
-    """
-    site, record = change.site, change.record
-    foreign = {
-        name: service.image
-        for name, service in record.services.items()
-        if service.kind != Kind.DATA and not service.source.startswith("build:")
-    }
-    pinned = {}
-    for name, image in foreign.items():
-        image_id = site.shell.run(Command("docker", "image", "inspect", "--format", "{{.Id}}", image)).stdout.strip()
-        pinned[name] = f"{site.layout.project}/{name}:{image_id.removeprefix('sha256:')[:16]}"
-        site.shell.run(Command("docker", "tag", image_id, pinned[name]))
-    services = {
-        name: dataclasses.replace(service, image=pinned.get(name, service.image))
-        for name, service in record.services.items()
-    }
-    return dataclasses.replace(record, services=services)
 
 
 class MakeCurrent(Action):

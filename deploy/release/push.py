@@ -1,71 +1,84 @@
-"""Images from this machine to the host, over the SSH connection and without a registry."""
+"""Bringing a release's images to the host, and pinning those that are not built here."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import dataclasses
+from collections.abc import Mapping, Sequence
 
-import zstandard
-
-from deploy.engine.images import archive_size, layers
+from deploy.engine.images import missing
 from deploy.model.command import Command
-from deploy.model.errors import DeployError
-from deploy.shell import LocalShell, Shell
+from deploy.model.facts import Facts
+from deploy.model.kinds import Kind
+from deploy.model.release import ReleaseRecord
+from deploy.push.send import Receiver, push_images
+from deploy.release.change import Change
+from deploy.release.site import Site
+from deploy.release.steps import Action
+from deploy.shell import LocalShell
 from deploy.ui import Step
 from deploy.ui.units import size
 
-CHUNK_BYTES = 1 << 20
-FIRST_WITH_ZSTD = 23
-LEVEL = 3  # about the speed of `docker save` itself on one core
+
+class Push(Action):
+    """Brings the images that the host lacks, and pins every foreign one under a name of the project's own."""
+
+    def __init__(self, change: Change, images: Sequence[str], local: LocalShell) -> None:
+        self.title = f"Push {len(images)} images" if len(images) != 1 else "Push 1 image"
+        self._change = change
+        self._images = images
+        self._local = local
+
+    def run(self, step: Step) -> None:
+        change = self._change
+        absent = missing(change.site.shell, self._images)
+        to = receiver(change.site, change.facts)
+        change.bytes_sent = push_images(self._local, to, absent, step, earlier=earlier_builds(change))
+        change.record = pin(change)
+        step.result = f"{size(change.bytes_sent)} sent" if absent else "the host has them all"
 
 
-def push_images(local: LocalShell, host: Shell, references: Iterable[str], step: Step, *, engine: str) -> int:
-    """Send images in one stream and see that they arrived whole. Returns the bytes that crossed the wire.
+def pin(change: Change) -> ReleaseRecord:
+    """The record with every foreign image of an app service under a tag that will not move.
 
-    `engine` is the version of the host's engine: `docker load` reads zstd from 23.0 on. Raises DeployError when an
-    image is not the same on both sides afterwards.
+    Tags like `redis:7` come to mean other images; a release must find its own again when somebody rolls back to it.
     """
-    wanted = tuple(references)
-    if not wanted:
-        return 0
-    total = archive_size(local, wanted)
-    sent = 0
-    level = LEVEL if int(engine.partition(".")[0] or 0) >= FIRST_WITH_ZSTD else None
-    compressor = zstandard.ZstdCompressor(level=level, threads=-1).compressobj() if level else None
-    with (
-        local.start(Command("docker", "save", *wanted)) as source,
-        host.start(Command("docker", "load", "--quiet")) as sink,
-    ):
-        read = 0
-        try:
-            while chunk := source.read(CHUNK_BYTES):
-                read += len(chunk)
-                packed = compressor.compress(chunk) if compressor else chunk
-                if packed:
-                    sink.write(packed)
-                    sent += len(packed)
-                step.show(f"{size(read)} of about {size(total)}, {size(sent)} sent")
-            rest = compressor.flush() if compressor else b""
-            sink.write(rest)
-            sent += len(rest)
-            sink.close_stdin()
-        except BrokenPipeError:
-            pass  # the host's side ended early: it says why below
-        complaint = sink.read_stderr(1 << 16).decode(errors="replace")
-        if sink.wait():
-            raise DeployError(
-                f"{host.name}: docker load failed", "see above; often the disk is full", details=complaint
-            )
-        if source.wait():
-            raise DeployError(
-                "docker save failed on this machine", details=source.read_stderr(1 << 16).decode(errors="replace")
-            )
-    _verify(local, host, wanted)
-    return sent
+    site, record = change.site, change.record
+    foreign = {
+        name: service.image
+        for name, service in record.services.items()
+        if service.kind != Kind.DATA and not service.source.startswith("build:")
+    }
+    pinned = {}
+    for name, image in foreign.items():
+        image_id = site.shell.run(Command("docker", "image", "inspect", "--format", "{{.Id}}", image)).stdout.strip()
+        pinned[name] = f"{site.layout.project}/{name}:{image_id.removeprefix('sha256:')[:16]}"
+        site.shell.run(Command("docker", "tag", image_id, pinned[name]))
+    services = {
+        name: dataclasses.replace(service, image=pinned.get(name, service.image))
+        for name, service in record.services.items()
+    }
+    return dataclasses.replace(record, services=services)
 
 
-def _verify(local: Shell, host: Shell, references: tuple[str, ...]) -> None:
-    """Layers are named by their content: equal lists are equal images, on either kind of image store."""
-    here, there = layers(local, references), layers(host, references)
-    wrong = [reference for reference in references if here.get(reference) != there.get(reference)]
-    if wrong:
-        raise DeployError(f"{host.name}: {', '.join(wrong)} did not arrive whole", "run the command again")
+def receiver(site: Site, facts: Facts) -> Receiver:
+    """The host as the place that images go to."""
+    return Receiver(
+        shell=site.shell,
+        folder=str(site.layout.incoming),
+        layers={reference: facts.layers[image_id] for reference, image_id in facts.images.items()},
+        zstd=facts.zstd,
+        memory_bytes=facts.memory_bytes,
+        guard=site.guarded,
+    )
+
+
+def earlier_builds(change: Change) -> Mapping[str, Sequence[str]]:
+    """For each image of the release, those that the same service had in the host's releases, the live one's first."""
+    live = [change.facts.live] if change.facts.live else []
+    releases = [*live, *reversed([*change.facts.releases.values()])]
+    return {
+        service.image: tuple(
+            dict.fromkeys(release.services[name].image for release in releases if name in release.services)
+        )
+        for name, service in change.record.services.items()
+    }

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 
 from deploy.model.command import Command, script
 from deploy.model.facts import Facts, parse_facts
 from deploy.model.layout import HostLayout
 from deploy.shell import Completed, OnLine, Shell
+from deploy.shell.packaged import packaged
 
 COMPOSE = Command("docker", "compose", "--ansi", "never")
 # A step that changes things holds this lock for its own time, on the host: a client that was killed may have left one
@@ -28,9 +27,7 @@ class Site:
 
     def facts(self) -> Facts:
         """What is there now; one round trip."""
-        command = script(
-            _text("deploy.remote.scripts", "facts.sh"), "facts.sh", str(self.layout.root), self.layout.project
-        )
+        command = packaged("remote", "facts.sh", str(self.layout.root), self.layout.project)
         return parse_facts(self.shell.run(command).stdout, self.shell.name)
 
     def script(self, name: str, *arguments: str | int) -> Command:
@@ -39,7 +36,7 @@ class Site:
 
     def bare(self, name: str, *arguments: str | int) -> Command:
         """A script without the guard: one that only waits or reads."""
-        return script(_text("deploy.release.scripts", name), name, *arguments)
+        return packaged("release", name, *arguments)
 
     def guarded(self, command: Command) -> Command:
         """A command that waits for any other guarded one on the host to end."""
@@ -64,8 +61,3 @@ class Site:
     def compose_data(self) -> Command:
         """`docker compose` for the data services."""
         return COMPOSE.then("--file", f"{self.layout.data}/compose.yaml")
-
-
-@cache
-def _text(package: str, name: str) -> str:
-    return resources.files(package).joinpath(name).read_text()

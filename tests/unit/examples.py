@@ -150,6 +150,9 @@ def facts(live: ReleaseRecord | None = None, **changes: Any) -> Facts:
         "images": {one.image: "sha256:1" for one in live.services.values()} | {"haproxy:3.0": "sha256:2"}
         if live
         else {},
+        "layers": {},
+        "zstd": True,
+        "memory_bytes": 4 << 30,
         "containers": running(live) if live else (),
         "listening": frozenset({22, 80}) if live else frozenset({22}),
         "current": live.id if live else "",

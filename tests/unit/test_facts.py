@@ -25,6 +25,8 @@ timezone=+0000
 distribution=Debian GNU/Linux 13 (trixie)
 root_writable=yes
 root_free_kb=1000
+zstd=yes
+memory_kb=4000
 @@engine
 version=26.1.5
 compose=2.26.1
@@ -32,6 +34,9 @@ data_free_kb=2000
 @@images
 sha256:aa postgres:17
 sha256:bb <none>:<none>
+@@layers
+sha256:aa sha256:1 sha256:2
+sha256:bb
 @@containers
 shop-data-db-1\trunning\tUp 2 minutes (healthy)\tshop-data\tdb\tpostgres:17\t5432/tcp
 shop-x-web-1\trunning\tUp 3 seconds (health: starting)\tshop-x\tweb\tshop/web:1\t
@@ -60,6 +65,8 @@ def test_facts_are_read() -> None:
         "2.26.1",
     )
     assert found.images == {"postgres:17": "sha256:aa"}
+    assert found.layers == {"sha256:aa": ("sha256:1", "sha256:2"), "sha256:bb": ()}
+    assert (found.zstd, found.memory_bytes) == (True, 4000 << 10)
     assert [container.health for container in found.containers] == ["healthy", "starting"]
     assert found.listening == {22, 80}
     assert found.releases == {RECORD.id: RECORD}
@@ -108,6 +115,11 @@ def test_a_good_host_has_no_problems() -> None:
             "no Docker engine answers to user deploy: permission denied → inv host.setup --host app1",
         ),
         ({"engine_version": "19.03.1"}, {}, "Docker Engine 19.03.1 is older than 20.10"),
+        (
+            {"engine_version": "20.10.24", "zstd": False},
+            {},
+            "Docker Engine 20.10.24 cannot read zstd, and there is no zstd to do it",
+        ),
         ({"compose_version": ""}, {}, "docker compose v2 is not installed → inv host.setup --host app1"),
         ({"compose_version": "2.2.0"}, {}, "docker compose 2.2.0 is older than 2.17"),
         ({"architecture": "arm64"}, {}, "the host is arm64, images are built for amd64 here"),

@@ -13,6 +13,7 @@ from deploy.model.layout import HostLayout
 from deploy.model.release import ReleaseRecord
 
 OLDEST_ENGINE = (20, 10)
+READS_ZSTD = (23,)
 OLDEST_COMPOSE = (2, 17)
 CLOCK_SKEW = timedelta(minutes=2)
 RESERVE_BYTES = 1 << 30
@@ -32,12 +33,7 @@ def check_host(
     if not facts.engine_version:
         yield Problem(f"no Docker engine answers to user {facts.user}: {facts.engine_error or 'not installed'}", setup)
         return
-    if _version(facts.engine_version) < OLDEST_ENGINE:
-        yield Problem(f"Docker Engine {facts.engine_version} is older than {_text(OLDEST_ENGINE)}", "upgrade it")
-    if not facts.compose_version:
-        yield Problem("docker compose v2 is not installed", setup)
-    elif _version(facts.compose_version) < OLDEST_COMPOSE:
-        yield Problem(f"docker compose {facts.compose_version} is older than {_text(OLDEST_COMPOSE)}", "upgrade it")
+    yield from _programs(facts, setup)
     if facts.architecture != architecture:
         yield Problem(
             f"the host is {facts.architecture}, images are built for {architecture} here",
@@ -58,6 +54,17 @@ def check_host(
         )
     for text in facts.unreadable:
         yield Problem(text, fatal=False)
+
+
+def _programs(facts: Facts, setup: str) -> Iterator[Problem]:
+    if _version(facts.engine_version) < OLDEST_ENGINE:
+        yield Problem(f"Docker Engine {facts.engine_version} is older than {_text(OLDEST_ENGINE)}", "upgrade it")
+    elif _version(facts.engine_version) < READS_ZSTD and not facts.zstd:
+        yield Problem(f"Docker Engine {facts.engine_version} cannot read zstd, and there is no zstd to do it", setup)
+    if not facts.compose_version:
+        yield Problem("docker compose v2 is not installed", setup)
+    elif _version(facts.compose_version) < OLDEST_COMPOSE:
+        yield Problem(f"docker compose {facts.compose_version} is older than {_text(OLDEST_COMPOSE)}", "upgrade it")
 
 
 def _ports(facts: Facts, record: ReleaseRecord, layout: HostLayout) -> Iterator[Problem]:

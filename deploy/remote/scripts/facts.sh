@@ -22,6 +22,9 @@ if [ -w "$parent" ]; then printf 'root_writable=yes\n'; fi
 if sudo -n true 2>/dev/null; then printf 'sudo=yes\n'; fi
 df -Pk "$parent" | awk 'NR == 2 { printf "root_free_kb=%s\n", $4 }'
 
+if command -v zstd >/dev/null; then printf 'zstd=yes\n'; fi
+awk '$1 == "MemAvailable:" { printf "memory_kb=%s\n", $2 }' /proc/meminfo
+
 section engine
 docker version --format 'version={{.Server.Version}}' 2>&1 || true
 printf 'compose=%s\n' "$(docker compose version --short 2>/dev/null)"
@@ -33,6 +36,10 @@ fi
 
 section images
 docker image ls --no-trunc --format '{{.ID}} {{.Repository}}:{{.Tag}}' 2>/dev/null || true
+
+section layers
+docker image ls --quiet --no-trunc 2>/dev/null | sort -u |
+    xargs -r docker image inspect --format '{{.Id}}{{range .RootFS.Layers}} {{.}}{{end}}' 2>/dev/null || true
 
 section containers
 docker ps --all --no-trunc --format '{{.Names}}	{{.State}}	{{.Status}}	{{.Label "com.docker.compose.project"}}	{{.Label "com.docker.compose.service"}}	{{.Image}}	{{.Ports}}' 2>/dev/null || true

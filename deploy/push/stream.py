@@ -1,0 +1,186 @@
+"""The bytes of a push: an archive for `docker load` without what the host has, compressed, the same every time.
+
+A stream is a series of frames. A plain frame is a zstd frame of a piece of the tar. A delta frame is a layer compressed
+against one that the host has; the pieces around it are the tar without it. Frames are told apart by a line before each
+only where there are deltas (see `receive.sh`): without any, the stream is zstd that `docker load` reads by itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+from deploy.model.command import Command
+from deploy.model.errors import DeployError
+from deploy.push.archive import END, Member, blobs_of_layers, members
+from deploy.shell import LocalShell, Process
+
+LEVEL = 3  # about the speed of `docker save` itself on one core
+WINDOW_LOG = 27  # 128 MiB, the most that every decompressor takes without being told: files repeat between layers
+PIECE_BYTES = 32 << 20
+LEAST_DELTA_BYTES = 4 << 20
+MOST_DELTA_BYTES = 512 << 20
+"""Both layers, and as much again for tables, are held in memory on both sides."""
+WORTH = 0.7  # a delta is sent when it is no larger than this part of the layer compressed by itself
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A piece of the stream."""
+
+    data: bytes
+    plain_bytes: int
+    """How much of the archive it stands for."""
+    against: str = ""
+    """The diff id of the layer that a delta is against."""
+
+    @property
+    def head(self) -> bytes:
+        """The line that stands before it where there are deltas."""
+        return f"{'delta' if self.against else 'plain'} {len(self.data)} {self.against.partition(':')[2]}\n".encode()
+
+
+Job = Callable[[], Frame]
+
+
+@dataclass(frozen=True)
+class Base:
+    """A layer that both sides have, to send another as its difference from."""
+
+    diff_id: str
+    read: Callable[[], bytes | None]
+    """Waits for its content; None when it cannot be had after all."""
+
+
+class Saved:
+    """Images of this machine as an archive."""
+
+    def __init__(self, shell: LocalShell, references: tuple[str, ...]) -> None:
+        self._shell = shell
+        self._command = Command("docker", "save", *references)
+
+    def members(self) -> Iterator[Member]:
+        """Raises DeployError when the engine does not give all of them."""
+        with self._shell.start(self._command) as process:
+            yield from members(process)
+            _end(process)
+
+    def layers(self) -> Mapping[str, str]:
+        """The diff id of every layer's blob, by the blob's digest."""
+        with self._shell.start(self._command) as process:
+            return blobs_of_layers(process)
+
+
+def _end(process: Process) -> None:
+    while process.read(1 << 16):
+        pass
+    complaint = process.read_stderr(1 << 16).decode(errors="replace")
+    if process.wait():
+        raise DeployError("docker save failed on this machine", details=complaint)
+
+
+def frames(
+    saved: Saved, names: Mapping[str, str] | None, without: frozenset[str], bases: Mapping[str, Base]
+) -> Iterator[Frame]:
+    """The stream of an archive, compressed on all cores, in order.
+
+    `names` are diff ids by blob, None where they are the same; `without` the diff ids to leave out; `bases` holds the
+    layers that the host has to work from, by the diff id of the layer to send.
+    """
+    yield from _in_order(_jobs(saved, names, without, bases), os.cpu_count() or 1)
+
+
+def _jobs(
+    saved: Saved, names: Mapping[str, str] | None, without: frozenset[str], bases: Mapping[str, Base]
+) -> Iterator[Job]:
+    pieces = _Pieces()
+    for member in saved.members():
+        diff_id = names.get(member.digest, "") if names is not None else member.digest
+        if diff_id and diff_id in without:
+            continue
+        yield from pieces.add(member.header)
+        base = bases.get(diff_id) if names is None else None
+        if base and LEAST_DELTA_BYTES <= member.size <= MOST_DELTA_BYTES:
+            yield from pieces.flush()
+            yield partial(delta_frame, b"".join(member.chunks()), base)
+        else:
+            for chunk in member.chunks():
+                yield from pieces.add(chunk)
+        yield from pieces.add(member.padding)
+    yield from pieces.add(END)
+    yield from pieces.flush()
+
+
+class _Pieces:
+    """Gathers the tar into pieces of one size, each a job to compress."""
+
+    def __init__(self) -> None:
+        self._held: list[bytes] = []
+        self._size = 0
+
+    def add(self, data: bytes) -> Iterator[Job]:
+        self._held.append(data)
+        self._size += len(data)
+        if self._size >= PIECE_BYTES:
+            yield from self.flush()
+
+    def flush(self) -> Iterator[Job]:
+        plain = b"".join(self._held)
+        self._held, self._size = [], 0
+        if plain:
+            yield partial(plain_frame, plain)
+
+
+def _in_order(jobs: Iterator[Job], workers: int) -> Iterator[Frame]:
+    """The results of jobs, some of which are under way while one is used."""
+    with ThreadPoolExecutor(workers) as pool:
+        ahead: deque[Future[Frame]] = deque()
+        for job in jobs:
+            ahead.append(pool.submit(job))
+            if len(ahead) > workers:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+
+
+def plain_frame(plain: bytes) -> Frame:
+    """A piece of the tar by itself."""
+    return Frame(zstd.compress(plain, options=_options(WINDOW_LOG)), len(plain))
+
+
+def delta_frame(content: bytes, base: Base) -> Frame:
+    """A layer against one that resembles it, or by itself when that saves too little."""
+    old = base.read()
+    if old is None:
+        return plain_frame(content)
+    prefix = zstd.ZstdDict(old, is_raw=True).as_prefix
+    options = _options(max((len(old) + len(content)).bit_length(), WINDOW_LOG))
+    delta = Frame(zstd.compress(content, options=options, zstd_dict=prefix), len(content), base.diff_id)
+    alone = plain_frame(content)
+    return delta if len(delta.data) <= WORTH * len(alone.data) else alone
+
+
+def _options(window_log: int) -> dict[int, int]:
+    return {
+        zstd.CompressionParameter.compression_level: LEVEL,
+        zstd.CompressionParameter.window_log: window_log,
+        zstd.CompressionParameter.enable_long_distance_matching: 1,
+        zstd.CompressionParameter.checksum_flag: 1,
+    }
+
+
+def recipe(references: Iterable[str], without: Iterable[str], bases: Mapping[str, Base]) -> str:
+    """A name for a stream: equal names are equal bytes, as long as the images are."""
+    parts = [*references, "-", *sorted(without), "-", *sorted(f"{new} {base.diff_id}" for new, base in bases.items())]
+    return hashlib.sha256("\n".join([zstd.zstd_version, str(LEVEL), *parts]).encode()).hexdigest()[:16]
