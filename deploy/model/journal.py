@@ -23,6 +23,16 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True)
+class Probes:
+    """What a steady trickle of requests from outside saw while a change went on."""
+
+    sent: int
+    failed: int
+    """Without an answer, or with one of 500 and above."""
+    slowest_ms: int
+
+
+@dataclass(frozen=True)
 class Entry:
     """One line of the journal."""
 
@@ -41,6 +51,7 @@ class Entry:
     migrated: bool = False
     backup: str = ""
     """Id of the backup taken before migrating."""
+    probes: Probes | None = None
     reason: str = ""
     """Why it failed."""
 
@@ -57,6 +68,7 @@ def parse_journal(text: str) -> tuple[Entry, ...]:
         try:
             raw = json.loads(line)
             raw |= {"at": datetime.fromisoformat(raw["at"]), "outcome": Outcome(raw["outcome"])}
+            raw |= {"probes": Probes(**raw["probes"])} if raw.get("probes") else {}
             entries.append(Entry(**{key: value for key, value in raw.items() if key in known}))
         except (ValueError, KeyError, TypeError):
             continue

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 
 from deploy.model.edge import EMPTY, EdgeState
 from deploy.model.facts import Facts
+from deploy.model.journal import Probes
 from deploy.model.kinds import Kind
 from deploy.model.release import ReleaseRecord
 from deploy.model.settings import Environment
+from deploy.release.outside import Watch
 from deploy.release.site import Site
 
 
@@ -28,12 +30,21 @@ class Change:
     backup: str = ""
     stands: bool = False
     """Set when the release serves and nothing will take that back any more."""
+    watch: Watch | None = None
+    probes: Probes | None = None
+    """What was seen from outside, once the watch has ended."""
     notes: list[str] = field(default_factory=list)
     """Shown at the end."""
 
     def __post_init__(self) -> None:
         if self.facts.edge:
             self.edge = self.facts.edge
+
+    def stop_watching(self) -> None:
+        """End the watch, if one goes on, and keep what it saw."""
+        if self.watch:
+            self.probes = self.watch.stop()
+            self.watch = None
 
     @property
     def previous(self) -> ReleaseRecord | None:

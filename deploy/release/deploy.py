@@ -14,12 +14,12 @@ from deploy.engine.images import archive_size, build, missing
 from deploy.model.checks import check_host, require_none
 from deploy.model.errors import DeployError
 from deploy.model.facts import ARCHITECTURES, Facts
-from deploy.model.journal import Entry, Outcome, interrupted
-from deploy.model.plan import EdgeAction, Plan, Wanted, make_plan
+from deploy.model.journal import Entry, Outcome, Probes, interrupted
+from deploy.model.plan import Plan, Wanted, make_plan
 from deploy.model.release import ReleaseRecord
 from deploy.release.change import Change
 from deploy.release.data_services import DataUp, MakeNetworks
-from deploy.release.edge import PrepareEdge, Switch
+from deploy.release.edge import PrepareEdge, Switch, WatchFromHere
 from deploy.release.lock import locked
 from deploy.release.migrate import BackUpBeforeMigrating, CheckMigrations, Migrate, Pending
 from deploy.release.prepare import Prepared, whoami
@@ -42,6 +42,7 @@ class Deployed:
     previous: str
     seconds: float
     bytes_sent: int
+    probes: Probes | None
     notes: tuple[str, ...]
 
 
@@ -89,7 +90,9 @@ def deploy(prepared: Prepared, plan: Plan, site: Site, local: LocalShell, consol
         change = Change(site, prepared.environment, _unchanged(site, plan, console), prepared.record)
         with keep_journal(site, _entry(prepared.record, plan), change) as seconds:
             carry_out(deploy_actions(prepared, plan, change, local), change, console, seconds)
-    return Deployed(plan.release, plan.previous, time.monotonic() - began, change.bytes_sent, tuple(change.notes))
+    return Deployed(
+        plan.release, plan.previous, time.monotonic() - began, change.bytes_sent, change.probes, tuple(change.notes)
+    )
 
 
 def finish(prepared: Prepared, plan: Plan, site: Site, console: Console) -> Deployed:
@@ -101,7 +104,7 @@ def finish(prepared: Prepared, plan: Plan, site: Site, console: Console) -> Depl
         change = Change(site, prepared.environment, facts, live)
         with keep_journal(site, _entry(live, plan), change) as seconds:
             carry_out((), change, console, seconds)
-    return Deployed(live.id, "", time.monotonic() - began, 0, tuple(change.notes))
+    return Deployed(live.id, "", time.monotonic() - began, 0, change.probes, tuple(change.notes))
 
 
 def _unchanged(site: Site, plan: Plan, console: Console) -> Facts:
@@ -132,7 +135,6 @@ def deploy_actions(prepared: Prepared, plan: Plan, change: Change, local: LocalS
     """The steps up to the point of no return, each of which can be taken back."""
     pending = Pending()
     migrating = [prepared.stack.services[name] for name in plan.migrate]
-    public = plan.edge != EdgeAction.NONE
     return [
         Push(change, plan.push, local),
         StageRelease(change, prepared),
@@ -141,9 +143,16 @@ def deploy_actions(prepared: Prepared, plan: Plan, change: Change, local: LocalS
         *([CheckMigrations(change, migrating, pending)] if migrating else []),
         *([BackUpBeforeMigrating(change, pending), Migrate(change, pending)] if migrating else []),
         StartRelease(change),
-        *([PrepareEdge(change), Switch(change)] if public else [MakeCurrent(change)]),
+        *switching(change),
         TakeOverWorkers(change),
     ]
+
+
+def switching(change: Change) -> Sequence[Action]:
+    """The steps from a healthy release to one that serves, all of which can be taken back."""
+    if not change.record.public:
+        return [MakeCurrent(change)]
+    return [WatchFromHere(change), PrepareEdge(change), Switch(change)]
 
 
 def carry_out(actions: Sequence[Action], change: Change, console: Console, seconds: dict[str, float]) -> None:
@@ -158,6 +167,7 @@ def carry_out(actions: Sequence[Action], change: Change, console: Console, secon
             seconds.update(run_all([action], console))
         except DeployError as error:
             change.notes.append(f"'{action.title}' failed: {error.message}; the next deploy does it again")
+    change.stop_watching()
 
 
 def local_architecture(local: LocalShell) -> str:

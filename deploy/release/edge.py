@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-import urllib.error
-import urllib.request
 
 from deploy.model.edge import (
     EMPTY,
     FIRST_PORT,
     NONE,
     EdgeState,
+    Listener,
     Target,
     empty_commands,
     fill_commands,
@@ -25,13 +24,12 @@ from deploy.model.edge import (
 from deploy.model.errors import CommandError, DeployError
 from deploy.model.release import ReleaseRecord
 from deploy.release.change import Change
+from deploy.release.outside import NO_ANSWER, SERVER_ERROR, Watch, ask
 from deploy.release.site import Site
 from deploy.release.steps import Action
 from deploy.ui import Step
 
 ANSWER_TIMEOUT_S = 30
-PROBE_TIMEOUT_S = 10
-NO_ANSWER, SERVER_ERROR = 0, 500
 
 
 def start_edge(site: Site, state: EdgeState) -> None:
@@ -72,6 +70,30 @@ def point_edge(site: Site, state: EdgeState, slot: str, *, fill: Target | None, 
     except CommandError as error:
         raise DeployError(f"{site.shell.name}: the edge could not be switched", details=error.stderr) from error
     return wanted
+
+
+def public_url(change: Change, listener: Listener) -> str:
+    """The health page of a public port, as it is reached from here."""
+    host = f"[{change.site.address}]" if ":" in change.site.address else change.site.address
+    return f"http://{host}:{listener.port.published}{change.record.services[listener.service].health_path}"
+
+
+class WatchFromHere(Action):
+    """Begins to watch the public addresses; the change says at its end what was seen."""
+
+    title = "Watch the public addresses"
+
+    def __init__(self, change: Change) -> None:
+        self._change = change
+
+    def run(self, step: Step) -> None:
+        change = self._change
+        watch = Watch(tuple(public_url(change, one) for one in listeners_of(change.record) if one.port.http))
+        change.watch = watch
+        step.result = ", ".join(watch.urls) or "none answers yet"
+
+    def undo(self) -> None:
+        self._change.stop_watching()
 
 
 class PrepareEdge(Action):
@@ -175,9 +197,9 @@ def probe(change: Change, step: Step) -> str:
         if status == NO_ANSWER or status >= SERVER_ERROR:
             found = f"answers {status}" if status else "does not answer"
             raise DeployError(f"{change.site.shell.name}: port {listener.port} {found} after the switch")
-        url = f"http://{_bracketed(change.site.address)}:{listener.port.published}{path}"
+        url = public_url(change, listener)
         started = time.monotonic()
-        outside = _probe_from_here(url)
+        outside = ask(url)
         if outside == NO_ANSWER:
             change.notes.append(f"{url} does not answer from this machine, only on the host: is a firewall between?")
         answers.append(f"{url} → {outside or status} in {(time.monotonic() - started) * 1000:.0f} ms")
@@ -189,17 +211,3 @@ def _probe_on_host(site: Site, port: int, path: str) -> int:
     done = site.run("probe.sh", site.layout.edge_container, port, path, site.address, check=False)
     words = done.stdout.split()
     return int(words[1]) if len(words) > 1 and words[1].isdigit() else NO_ANSWER
-
-
-def _probe_from_here(url: str) -> int:
-    try:
-        with urllib.request.urlopen(url, timeout=PROBE_TIMEOUT_S) as answer:  # noqa: S310  # http, built above
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        return error.code
-    except OSError:
-        return NO_ANSWER
-
-
-def _bracketed(address: str) -> str:
-    return f"[{address}]" if ":" in address else address

@@ -33,6 +33,7 @@ def keep_journal(
             bytes_sent=change.bytes_sent,
             migrated=change.migrated,
             backup=change.backup,
+            probes=change.probes,
             reason=reason,
         )
 

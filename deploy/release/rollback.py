@@ -12,8 +12,7 @@ from deploy.model.release import ReleaseRecord
 from deploy.model.settings import Environment
 from deploy.release.change import Change
 from deploy.release.data_services import MakeNetworks
-from deploy.release.deploy import Deployed, MakeCurrent, carry_out
-from deploy.release.edge import PrepareEdge, Switch
+from deploy.release.deploy import Deployed, carry_out, switching
 from deploy.release.lock import locked
 from deploy.release.prepare import whoami
 from deploy.release.records import keep_journal
@@ -79,8 +78,8 @@ def roll_back(environment: Environment, site: Site, facts: Facts, target: Releas
             actions = [
                 MakeNetworks(change),
                 StartRelease(change),
-                *([PrepareEdge(change), Switch(change)] if target.public else [MakeCurrent(change)]),
+                *switching(change),
                 TakeOverWorkers(change),
             ]
             carry_out(actions, change, console, seconds)
-    return Deployed(target.id, live.id if live else "", time.monotonic() - began, 0, tuple(change.notes))
+    return Deployed(target.id, live.id if live else "", time.monotonic() - began, 0, change.probes, tuple(change.notes))

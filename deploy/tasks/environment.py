@@ -19,6 +19,7 @@ from deploy.ui.reports import (
     STATUS_HEADINGS,
     plan_lines,
     release_rows,
+    seen,
     status_problems,
     status_rows,
     summary,
@@ -111,7 +112,9 @@ def collection(name: str) -> Collection:  # noqa: C901, PLR0915  # one short tas
                 done = roll_back(environment, site, facts, target, app.console)
                 for note in done.notes:
                     app.console.warn(note)
-                app.console.good(f"{done.release} is live on {spec} again after {duration(done.seconds)}.")
+                app.console.good(
+                    f"{done.release} is live on {spec} again after {duration(done.seconds)}{seen(done.probes)}."
+                )
                 app.console.say(f"Next: inv {name}.status --host {spec}.")
 
     @task(iterable=("host",), help={"host": HOST_HELP, "json": JSON_HELP})
@@ -271,7 +274,7 @@ def _deploy_to(app: App, environment: Environment, spec: str, now: datetime, *, 
         for note in done.notes:
             app.console.warn(note)
         sent = f", {size(done.bytes_sent)} sent" if done.bytes_sent else ""
-        app.console.good(f"{done.release} is live on {spec} after {duration(done.seconds)}{sent}.")
+        app.console.good(f"{done.release} is live on {spec} after {duration(done.seconds)}{sent}{seen(done.probes)}.")
         verbs = f"inv {environment.name}"
         back = f"; {verbs}.rollback --host {spec} goes back to {done.previous}" if done.previous else ""
         app.console.say(f"Next: {verbs}.status --host {spec}{back}.")

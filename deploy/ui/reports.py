@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from deploy.model.facts import Facts
-from deploy.model.journal import Outcome, interrupted
+from deploy.model.journal import Outcome, Probes, interrupted
 from deploy.model.kinds import Kind
 from deploy.model.layout import HostLayout
 from deploy.model.plan import Action, EdgeAction, Plan, ServicePlan
@@ -48,6 +48,13 @@ def _service_line(service: ServicePlan) -> str:
     return f"  {_SIGNS[service.action]} {service.name:<10} {service.action:<8} {service.kind:<7} {why}".rstrip()
 
 
+def seen(probes: Probes | None) -> str:
+    """What a change's last line says about the requests from outside; nothing when there were none."""
+    if not probes or not probes.sent:
+        return ""
+    return f"; {probes.failed} of {probes.sent} probes failed, slowest {probes.slowest_ms} ms"
+
+
 def release_rows(facts: Facts) -> Iterator[Sequence[str]]:
     """A row for every change of what runs on a host, newest first."""
     live = facts.live
@@ -67,11 +74,12 @@ def release_rows(facts: Facts) -> Iterator[Sequence[str]]:
             entry.revision,
             duration(entry.duration_s),
             size(entry.bytes_sent),
+            f"{entry.probes.failed} of {entry.probes.sent}" if entry.probes else "",
             "kept" if entry.release in facts.releases else "removed",
         )
 
 
-RELEASE_HEADINGS = ("", "release", "outcome", "when", "by", "revision", "took", "sent", "on the host")
+RELEASE_HEADINGS = ("", "release", "outcome", "when", "by", "revision", "took", "sent", "probes failed", "on the host")
 
 
 def status_rows(facts: Facts, layout: HostLayout) -> Iterator[Sequence[str]]:

@@ -141,7 +141,7 @@ def test_a_second_release_under_load_loses_no_request(timetracker: Project, rele
     commit(timetracker.root, "Release 1.1.0")
     with visitors(released) as load:
         eventually(lambda: load.sent > 100)
-        timetracker.inv("prod.deploy", "--host", "sandbox", "--yes")
+        done = timetracker.inv("prod.deploy", "--host", "sandbox", "--yes")
         after = load.sent
         eventually(lambda: load.sent > after + 100)
 
@@ -149,6 +149,10 @@ def test_a_second_release_under_load_loses_no_request(timetracker: Project, rele
     assert load.failed == {}
     assert load.sent > 500
     assert version(released) == "1.1.0"
+    told = re.search(r"; 0 of (\d+) probes failed, slowest \d+ ms\.", done.stderr)
+    assert told
+    assert int(told[1]) > 20
+    assert releases(timetracker)[0]["probes failed"] == f"0 of {told[1]}"
     assert {json.loads(body)["version"] for body in load.answers if '"version"' in body} == {"1.0.0", "1.1.0"}
 
 

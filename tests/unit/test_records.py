@@ -10,7 +10,7 @@ import pytest
 from deploy.model.backup import Label, Manifest, backup_id, difference, major_version
 from deploy.model.envfile import fill_example, random_text
 from deploy.model.errors import DeployError
-from deploy.model.journal import Entry, Outcome, interrupted, parse_journal, served
+from deploy.model.journal import Entry, Outcome, Probes, interrupted, parse_journal, served
 from deploy.model.release import ReleaseRecord, Revision, new_release_id
 from tests.unit.examples import NOW, record
 
@@ -64,7 +64,15 @@ def test_a_journal_survives_the_disk_and_half_a_line_at_its_end() -> None:
     entries = (
         Entry(NOW, Outcome.STARTED, "r1", "ada@laptop", previous="r0"),
         Entry(
-            NOW, Outcome.DEPLOYED, "r1", "ada@laptop", steps={"Switch": 0.5}, bytes_sent=7, migrated=True, backup="b"
+            NOW,
+            Outcome.DEPLOYED,
+            "r1",
+            "ada@laptop",
+            steps={"Switch": 0.5},
+            bytes_sent=7,
+            migrated=True,
+            backup="b",
+            probes=Probes(212, 1, 41),
         ),
     )
     text = "".join(entry.to_line() for entry in entries)

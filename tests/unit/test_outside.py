@@ -1,0 +1,76 @@
+"""What the watch of public addresses counts, against a server that fails when it is told to."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from deploy.model.journal import Probes
+from deploy.release.outside import Watch, ask
+from deploy.ui.reports import seen
+from tests.project import eventually
+
+
+class Server(ThreadingHTTPServer):
+    """Answers with `status`; counts."""
+
+    status = 200
+    asked = 0
+
+
+class Answer(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        self.server.asked += 1
+        self.send_response(self.server.status)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server(("127.0.0.1", 0), Answer) as found:
+        thread = threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield found
+        found.shutdown()
+        thread.join()
+
+
+def url(server: Server) -> str:
+    return f"http://127.0.0.1:{server.server_address[1]}/"
+
+
+def test_every_answer_is_counted_and_failures_are_failures(server: Server) -> None:
+    watch = Watch((url(server),))
+    eventually(lambda: server.asked > 3)
+    server.status = 503
+    before = server.asked
+    eventually(lambda: server.asked > before + 2)
+    server.status = 404
+    probes = watch.stop()
+
+    assert probes.sent >= 6
+    assert 2 <= probes.failed < probes.sent
+    assert watch.stop() == probes
+
+
+def test_an_address_that_does_not_answer_is_not_watched(server: Server) -> None:
+    server.status = 500
+    nobody = "http://127.0.0.1:1/"
+
+    assert ask(nobody) == 0
+    assert Watch((url(server), nobody)).urls == ()
+    assert Watch((nobody,)).stop() == Probes(0, 0, 0)
+
+
+def test_the_last_line_says_what_was_seen() -> None:
+    assert seen(Probes(212, 0, 41)) == "; 0 of 212 probes failed, slowest 41 ms"
+    assert seen(Probes(0, 0, 0)) == ""
+    assert seen(None) == ""
