@@ -15,13 +15,15 @@ from deploy.tasks.app import App
 from deploy.tasks.base import task
 
 SUITES = ("lint", "unit", "stack", "lab")
+FAULTS = "faults"
+"""Every fault at every step of a deploy: an hour, on demand."""
 BASES = ("debian:trixie-slim", "python:3.13-slim", "node:20-alpine", "nginx:alpine", "postgres:17", "haproxy:3.0")
 BIN = Path(sys.executable).parent
 
 
 @task(
     help={
-        "suite": f"only this one: {', '.join(SUITES)}",
+        "suite": f"only this one: {', '.join(SUITES)}; or {FAULTS}, every fault at every step, which takes an hour",
         "keyword": "only tests whose name matches, as pytest -k has it",
         "yes": "install and start Docker without asking when it is missing",
     }
@@ -31,10 +33,10 @@ def test(app: App, suite: str = "", keyword: str = "", yes: bool = False) -> Non
 
     Sets up what is missing for that. Example: inv test --suite unit
     """
-    if suite and suite not in SUITES:
-        raise UsageError(f"there is no suite '{suite}'", nearest(suite, SUITES))
+    if suite and suite not in (*SUITES, FAULTS):
+        raise UsageError(f"there is no suite '{suite}'", nearest(suite, (*SUITES, FAULTS)))
     wanted = (suite,) if suite else SUITES
-    if {"stack", "lab"} & set(wanted):
+    if {"stack", "lab", FAULTS} & set(wanted):
         app.require_engine(yes=yes)
         BaseImages(app.shell(), app.console, app.root).ensure(BASES)
     failed = [name for name in wanted if not all(_run(app, command) for command in _commands(name, keyword))]
@@ -50,7 +52,10 @@ def _commands(suite: str, keyword: str) -> Iterator[list[str]]:
         yield [str(BIN / "mypy")]
         return
     select = ["-k", keyword] if keyword else []
-    yield [str(BIN / "pytest"), f"tests/{suite}", "-q", "--durations=5", *select]
+    if suite == FAULTS:
+        yield [str(BIN / "pytest"), "tests/lab/test_faults.py", "-q", "--durations=5", "-rP", *select]
+    else:
+        yield [str(BIN / "pytest"), f"tests/{suite}", "-q", "--durations=5", "-m", "not matrix", *select]
 
 
 def _run(app: App, command: list[str]) -> bool:

@@ -85,6 +85,8 @@ class Facts:
     """State of the data project: parts of each service by name."""
     lock: Mapping[str, str]
     """Who holds the project's lock right now: `by`, `purpose`, `since`. Empty when nobody does."""
+    frozen: Mapping[str, str]
+    """Who asked that nothing be changed: `by`, `since`, `message`. Empty when nobody did."""
     journal: tuple[Entry, ...]
 
     @property
@@ -135,6 +137,7 @@ def parse_facts(text: str, host: str) -> Facts:
         edge_serves=_live_slot(sections.get("edge-live", "")),
         data=json.loads(sections.get("data") or "{}"),
         lock=json.loads(sections.get("lock") or "{}"),
+        frozen=json.loads(sections.get("frozen") or "{}"),
         journal=parse_journal(sections.get("journal", "")),
     )
 

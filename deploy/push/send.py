@@ -162,7 +162,8 @@ class _Outgoing:
             chunk = data[start : start + CHUNK_BYTES]
             yield chunk
             self.sent += len(chunk)
-            self._step.show(f"{size(self.sent)} sent, {size(self._plain)} of about {size(self._total)} compressed")
+            total = max(self._total, self._plain)
+            self._step.show(f"{size(self.sent)} sent for {size(self._plain)} of about {size(total)}")
 
 
 def _line(read: Callable[[int], bytes]) -> str:

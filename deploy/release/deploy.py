@@ -20,7 +20,7 @@ from deploy.model.release import ReleaseRecord
 from deploy.release.change import Change
 from deploy.release.data_services import DataUp, MakeNetworks
 from deploy.release.edge import PrepareEdge, Switch, WatchFromHere
-from deploy.release.lock import locked
+from deploy.release.lock import locked, require_thawed
 from deploy.release.migrate import BackUpBeforeMigrating, CheckMigrations, Migrate, Pending
 from deploy.release.prepare import Prepared, whoami
 from deploy.release.push import Push
@@ -86,7 +86,7 @@ def obtain_and_build(
 def deploy(prepared: Prepared, plan: Plan, site: Site, local: LocalShell, console: Console) -> Deployed:
     """Carry out a plan. Raises DeployError when it cannot be; users then still get what they got before."""
     began = time.monotonic()
-    with locked(site, f"deploying {plan.release}", datetime.now(UTC)):
+    with locked(site, f"deploying {plan.release}", datetime.now(UTC), console):
         change = Change(site, prepared.environment, _unchanged(site, plan, console), prepared.record)
         with keep_journal(site, _entry(prepared.record, plan), change) as seconds:
             carry_out(deploy_actions(prepared, plan, change, local), change, console, seconds)
@@ -98,7 +98,7 @@ def deploy(prepared: Prepared, plan: Plan, site: Site, local: LocalShell, consol
 def finish(prepared: Prepared, plan: Plan, site: Site, console: Console) -> Deployed:
     """End what a killed change began: the live release is as it should be, what stands beside it is taken away."""
     began = time.monotonic()
-    with locked(site, f"finishing {plan.previous}", datetime.now(UTC)):
+    with locked(site, f"finishing {plan.previous}", datetime.now(UTC), console):
         facts = _unchanged(site, plan, console)
         live = facts.releases[plan.previous]
         change = Change(site, prepared.environment, facts, live)
@@ -110,6 +110,7 @@ def finish(prepared: Prepared, plan: Plan, site: Site, console: Console) -> Depl
 def _unchanged(site: Site, plan: Plan, console: Console) -> Facts:
     """The host as it is now that we hold its lock. Raises DeployError when the plan was made for another state."""
     facts = site.facts()
+    require_thawed(facts)
     if (facts.live.id if facts.live else "") != plan.previous:
         raise DeployError(
             f"{site.shell.name}: another release went live since the plan was made", "run the command again"

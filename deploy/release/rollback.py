@@ -13,7 +13,7 @@ from deploy.model.settings import Environment
 from deploy.release.change import Change
 from deploy.release.data_services import MakeNetworks
 from deploy.release.deploy import Deployed, carry_out, switching
-from deploy.release.lock import locked
+from deploy.release.lock import locked, require_thawed
 from deploy.release.prepare import whoami
 from deploy.release.records import keep_journal
 from deploy.release.site import Site
@@ -24,8 +24,9 @@ from deploy.ui import Console
 def choose(facts: Facts, wanted: str) -> ReleaseRecord:
     """The release to go back to: the one that is named, or the one that served before the live one.
 
-    Raises UsageError when there is none, naming those there are.
+    Raises UsageError when there is none, naming those there are, and DeployError when nothing may be changed.
     """
+    require_thawed(facts)
     live = facts.live
     if live is None:
         raise UsageError(
@@ -61,8 +62,9 @@ def roll_back(environment: Environment, site: Site, facts: Facts, target: Releas
     """Switch to an older release. Raises DeployError when it does not become healthy; users notice nothing then."""
     began = time.monotonic()
     live = facts.live
-    with locked(site, f"rolling back to {target.id}", datetime.now(UTC)):
+    with locked(site, f"rolling back to {target.id}", datetime.now(UTC), console):
         found = site.facts()
+        require_thawed(found)
         if (found.live and found.live.id) != (live and live.id):
             raise DeployError(f"{site.shell.name}: another release went live in the meantime", "run the command again")
         change = Change(site, environment, found, target)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from invoke.collection import Collection
 
-from deploy.model.errors import DeployError
+from deploy.model.errors import DeployError, UsageError
 from deploy.model.plan import Plan
 from deploy.model.settings import Environment
 from deploy.model.stack import one_service
@@ -159,6 +159,40 @@ def collection(name: str) -> Collection:  # noqa: C901, PLR0915  # one short tas
         if not json:
             app.console.good("All is well.")
 
+    @task(iterable=("host",), help={"host": HOST_HELP, "message": "why, for whoever is kept out"})
+    def lock(app: App, host: list[str], message: str = "") -> None:
+        """Keep deploys and rollbacks off each host until `unlock`, whoever begins them and from wherever.
+
+        Example: inv prod.lock --message "payment run until 18:00" --host app1
+        """
+        from deploy.release.lock import freeze
+
+        if not message.strip():
+            raise UsageError("whoever is kept out will want to know why", 'add --message "payment run until 18:00"')
+        environment = app.settings.environment(name)
+        for spec in app.hosts(environment, host):
+            with app.site(environment, spec) as site:
+                freeze(site, message.strip(), datetime.now(UTC))
+            app.console.good(f"{spec} takes no deploy and no rollback: {message.strip()}")
+        app.console.say(f"Next: inv {name}.unlock lets them in again.")
+
+    @task(iterable=("host",), help={"host": HOST_HELP})
+    def unlock(app: App, host: list[str]) -> None:
+        """Let deploys and rollbacks in again after `lock`.
+
+        A lock that a deploy holds is none of this: it ends with that deploy. Example: inv prod.unlock --host app1
+        """
+        from deploy.release.lock import thaw
+
+        environment = app.settings.environment(name)
+        for spec in app.hosts(environment, host):
+            with app.site(environment, spec) as site:
+                frozen = site.facts().frozen
+                if frozen:
+                    thaw(site)
+            was = f"was locked by {frozen['by']}: {frozen['message']}" if frozen else "was not locked"
+            app.console.good(f"{spec} takes deploys; it {was}.")
+
     @task(iterable=("host",), help={"host": HOST_HELP, "json": JSON_HELP})
     def releases(app: App, host: list[str], json: bool = False) -> None:
         """List every change of what runs on a host, newest first: who, when, from which revision, with what outcome.
@@ -247,7 +281,7 @@ def collection(name: str) -> Collection:  # noqa: C901, PLR0915  # one short tas
                     )
                 app.console.good(f"Restarted {what} on {spec}.")
 
-    return Collection(name, deploy, exec_, logs, plan, releases, restart, rollback, shell, status)
+    return Collection(name, deploy, exec_, lock, logs, plan, releases, restart, rollback, shell, status, unlock)
 
 
 def _deploy_to(app: App, environment: Environment, spec: str, now: datetime, *, yes: bool, rebuild: bool) -> None:

@@ -128,6 +128,8 @@ def status_problems(facts: Facts, layout: HostLayout) -> tuple[str, ...]:
 
 def summary(facts: Facts) -> str:
     """The last change, or the one that is going on, in a sentence."""
+    if facts.frozen:
+        return f"locked by {facts.frozen.get('by')}: {facts.frozen.get('message')}"
     if facts.lock:
         return f"{facts.lock.get('by', 'somebody')} is {facts.lock.get('purpose', 'at work')}"
     now = facts.now

@@ -162,6 +162,7 @@ def facts(live: ReleaseRecord | None = None, **changes: Any) -> Facts:
         "edge_serves": "blue" if live else "",
         "data": {name: one.parts for name, one in live.services.items() if one.kind == Kind.DATA} if live else {},
         "lock": {},
+        "frozen": {},
         "journal": (Entry(NOW, Outcome.DEPLOYED, live.id, "ada@laptop"),) if live else (),
     }
     return Facts(**values | changes)

@@ -114,6 +114,11 @@ def test_a_good_host_has_no_problems() -> None:
             {},
             "no Docker engine answers to user deploy: permission denied → inv host.setup --host app1",
         ),
+        (
+            {"frozen": {"by": "ada@laptop", "since": "2026-11-21T12:00:00+00:00", "message": "payment run"}},
+            {},
+            "locked by ada@laptop since 2026-11-21T12:00:00+00:00: payment run",
+        ),
         ({"engine_version": "19.03.1"}, {}, "Docker Engine 19.03.1 is older than 20.10"),
         (
             {"engine_version": "20.10.24", "zstd": False},

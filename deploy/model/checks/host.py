@@ -33,6 +33,7 @@ def check_host(
     if not facts.engine_version:
         yield Problem(f"no Docker engine answers to user {facts.user}: {facts.engine_error or 'not installed'}", setup)
         return
+    yield from check_frozen(facts)
     yield from _programs(facts, setup)
     if facts.architecture != architecture:
         yield Problem(
@@ -54,6 +55,13 @@ def check_host(
         )
     for text in facts.unreadable:
         yield Problem(text, fatal=False)
+
+
+def check_frozen(facts: Facts) -> Iterator[Problem]:
+    """Whether somebody asked that nothing be changed."""
+    if facts.frozen:
+        by, since, message = (facts.frozen.get(key, "?") for key in ("by", "since", "message"))
+        yield Problem(f"locked by {by} since {since}: {message}", "inv ENVIRONMENT.unlock, when that is over")
 
 
 def _programs(facts: Facts, setup: str) -> Iterator[Problem]:

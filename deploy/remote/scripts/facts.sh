@@ -58,6 +58,7 @@ if [ -n "$edge" ]; then
     docker exec "$edge" bash -c 'exec 3<>/dev/tcp/127.0.0.1/9999; echo "show map /usr/local/etc/haproxy/live.map" >&3; cat <&3' 2>/dev/null || true
 fi
 file data "$root/data/state.json"
+file frozen "$root/frozen.json"
 # the note of a holder that was killed may still be there; the lock itself is not
 if [ -f "$root/lock" ] && ! flock -n "$root/lock" true; then file lock "$root/lock.json"; fi
 if [ -f "$root/journal.jsonl" ]; then section journal; tail -n 200 "$root/journal.jsonl"; fi
