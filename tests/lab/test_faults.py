@@ -119,7 +119,7 @@ def moments() -> Iterator[object]:
         yield pytest.param(*moment, marks=[] if moment in telling else [pytest.mark.matrix])
 
 
-@pytest.mark.parametrize(("how", "step", "ended"), moments())
+@pytest.mark.parametrize(("how", "step", "ended"), [*moments()])
 def test_the_client_is_killed(
     project: Project, live: RemoteHost, text: str, how: signal.Signals, step: str, ended: bool
 ) -> None:
