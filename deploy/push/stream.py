@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+import tarfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -73,21 +74,24 @@ class Saved:
     def members(self) -> Iterator[Member]:
         """Raises DeployError when the engine does not give all of them."""
         with self._shell.start(self._command) as process:
-            yield from members(process)
-            _end(process)
+            try:
+                yield from members(process)
+            except tarfile.ReadError as error:
+                self._end(process)
+                raise DeployError("docker save wrote something that is no archive") from error
+            self._end(process)
 
     def layers(self) -> Mapping[str, str]:
         """The diff id of every layer's blob, by the blob's digest."""
         with self._shell.start(self._command) as process:
             return blobs_of_layers(process)
 
-
-def _end(process: Process) -> None:
-    while process.read(1 << 16):
-        pass
-    complaint = process.read_stderr(1 << 16).decode(errors="replace")
-    if process.wait():
-        raise DeployError("docker save failed on this machine", details=complaint)
+    def _end(self, process: Process) -> None:
+        while process.read(1 << 16):
+            pass
+        complaint = process.read_stderr(1 << 16).decode(errors="replace")
+        if process.wait():
+            raise DeployError(f"'{self._command.title}' failed on this machine", details=complaint)
 
 
 def frames(

@@ -11,6 +11,7 @@ from deploy.engine.bases import BaseImages, recipe_folder
 from deploy.engine.context import context_files
 from deploy.model.dockerignore import IgnoreRules
 from deploy.model.errors import DeployError
+from deploy.push.stream import Saved
 from deploy.shell import LocalShell
 from deploy.ui import Console
 
@@ -99,3 +100,8 @@ def test_a_project_may_bring_a_recipe_of_its_own(tmp_path: Path) -> None:
         assert images.present(tag)
     finally:
         subprocess.run(["docker", "image", "rm", tag], check=False, capture_output=True)
+
+
+def test_an_image_that_is_not_there_cannot_be_sent() -> None:
+    with pytest.raises(DeployError, match="'docker save wltest/never:built' failed on this machine"):
+        list(Saved(LocalShell(), ("wltest/never:built",)).members())
