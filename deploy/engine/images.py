@@ -116,10 +116,3 @@ def missing(shell: Shell, references: Iterable[str]) -> tuple[str, ...]:
     wanted = tuple(dict.fromkeys(references))
     have = layers(shell, wanted)
     return tuple(reference for reference in wanted if reference not in have)
-
-
-def archive_size(shell: Shell, references: Iterable[str]) -> int:
-    """About how many bytes `docker save` of these images writes; at most, since layers that images share come once."""
-    template = "{{.Id}} {{.Size}}"
-    done = shell.run(Command("docker", "image", "inspect", "--format", template, *references), check=False)
-    return sum(int(size) for _, size in {tuple(line.split()) for line in done.stdout.splitlines() if line})

@@ -69,6 +69,8 @@ class Plan:
     """Services whose image has to be built."""
     push: tuple[str, ...]
     """Images that the host lacks."""
+    push_bytes: int
+    """About how many bytes of layers it lacks, before compression, of those of them that this machine has already."""
     migrate: tuple[str, ...]
     """Services whose migrations are looked at, and run when some are pending."""
     leftovers: tuple[str, ...]
@@ -99,6 +101,8 @@ class Wanted:
     """The release to be made. Its images are not pinned yet."""
     built_here: frozenset[str]
     """Images that this machine has."""
+    lacked_bytes: int
+    """About how many bytes of layers of these the host lacks."""
     migrating: tuple[str, ...]
     """Services that declare how to migrate."""
     warnings: tuple[str, ...] = ()
@@ -131,6 +135,7 @@ def make_plan(wanted: Wanted, facts: Facts, layout: HostLayout) -> Plan:
         ports=tuple(str(listener.port) for listener in listeners),
         build=build,
         push=push,
+        push_bytes=wanted.lacked_bytes,
         migrate=wanted.migrating if changing else (),
         leftovers=tuple(_leftovers(facts, layout)),
         gaps=tuple(_gaps(data, edge, wanted.record, live)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -77,7 +77,7 @@ def push_images(
         alike = _alike(local, to, here, earlier)
         parcel = _Parcel(wanted, without, _bases(local, alike, Path(folder), pool), alike)
         names = Saved(local, wanted).layers() if _compressed_store(local) else None
-        total = sum(_lacked(local, reference, here[reference], to) for reference in wanted)
+        total = lacked_bytes(local, wanted, to.layers.values())
         try:
             sent = _send(local, to, parcel, names, total, step)
         except LinkLostError:
@@ -173,10 +173,14 @@ def _line(read: Callable[[int], bytes]) -> str:
     return line.decode()
 
 
-def _lacked(local: LocalShell, reference: str, own: Layers, to: Receiver) -> int:
-    """About how many bytes of an image's layers have to be made known to the host."""
-    lacking = len(own) - shared(own, to.layers.values())
-    return sum(layer_sizes(local, reference)[-lacking:]) if lacking else 0
+def lacked_bytes(local: LocalShell, references: Iterable[str], there: Collection[Layers]) -> int:
+    """About how many bytes of layers, uncompressed and each once, a host lacks of images that this machine has."""
+    lacked: dict[str, int] = {}
+    for reference, own in layers(local, references).items():
+        above = own[shared(own, there) :]
+        sizes = layer_sizes(local, reference) if above else ()
+        lacked |= zip(reversed(above), reversed(sizes), strict=False)
+    return sum(lacked.values())
 
 
 def _alike(

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from deploy.engine.bases import BaseImages, needed_images
-from deploy.engine.images import archive_size, build, missing
+from deploy.engine.images import build, missing
 from deploy.model.checks import check_host, require_none
+from deploy.model.edge import IMAGE as EDGE_IMAGE
 from deploy.model.errors import DeployError
 from deploy.model.facts import ARCHITECTURES, Facts
 from deploy.model.journal import Entry, Outcome, Probes, interrupted
 from deploy.model.plan import Plan, Wanted, make_plan
 from deploy.model.release import ReleaseRecord
+from deploy.push.send import lacked_bytes
 from deploy.release.change import Change
 from deploy.release.data_services import DataUp, MakeNetworks
 from deploy.release.edge import PrepareEdge, Switch, WatchFromHere
@@ -52,16 +54,23 @@ def plan_deploy(prepared: Prepared, site: Site, local: LocalShell) -> tuple[Plan
     Raises DeployError with every problem found on the host.
     """
     facts = site.facts()
-    references = [source.reference for source in prepared.sources.values()]
+    edge = [EDGE_IMAGE] if prepared.record.public else []
+    references = [*edge, *(source.reference for source in prepared.sources.values())]
     have = frozenset(references) - frozenset(missing(local, references))
-    migrating = tuple(service.name for service in prepared.stack.with_command("migrate"))
-    plan = make_plan(Wanted(prepared.record, have, migrating, prepared.warnings), facts, site.layout)
+    wanted = Wanted(
+        prepared.record,
+        have,
+        lacked_bytes(local, have - facts.images.keys(), facts.layers.values()),
+        tuple(service.name for service in prepared.stack.with_command("migrate")),
+        prepared.warnings,
+    )
+    plan = make_plan(wanted, facts, site.layout)
     problems = check_host(
         facts,
         prepared.record,
         site.layout,
         architecture=local_architecture(local),
-        incoming_bytes=archive_size(local, [image for image in plan.push if image in have]),
+        incoming_bytes=plan.push_bytes,
         now=datetime.now(UTC),
     )
     notes = require_none(problems, site.shell.name)

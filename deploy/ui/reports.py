@@ -34,11 +34,18 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     if plan.build:
         yield f"  build    {', '.join(plan.build)}"
     if plan.push:
-        yield f"  push     {', '.join(plan.push)}"
+        yield f"  push     {', '.join(plan.push)}{_about(plan)}"
     if plan.migrate:
         yield f"  migrate  {', '.join(plan.migrate)}, if the new image finds anything pending; a backup is taken before"
     for text in (*plan.gaps, *plan.leftovers):
         yield f"  note     {text}"
+
+
+def _about(plan: Plan) -> str:
+    """What the host lacks of the images to push, as far as it is known before they are built."""
+    if plan.build:
+        return f" (about {size(plan.push_bytes)} and what is built)" if plan.push_bytes else ""
+    return f" (about {size(plan.push_bytes)} before compression)"
 
 
 def _service_line(service: ServicePlan) -> str:

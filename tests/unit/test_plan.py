@@ -19,7 +19,7 @@ LIVE = record("20261121-110000-0000000")
 
 
 def plan(wanted: ReleaseRecord, found: Any, built_here: frozenset[str] = frozenset()) -> Plan:
-    return make_plan(Wanted(wanted, built_here, ("backend",)), found, LAYOUT)
+    return make_plan(Wanted(wanted, built_here, 0, ("backend",)), found, LAYOUT)
 
 
 def changed(name: str, **parts: str) -> ReleaseRecord:

@@ -91,7 +91,9 @@ def test_a_plan_reads_as_text() -> None:
         services["backend"], source="build:b", image="shop/backend:b", parts={"image": "new"}
     )
     plan = make_plan(
-        Wanted(dataclasses.replace(fresh, services=services), frozenset(), ("backend",)), facts(LIVE), LAYOUT
+        Wanted(dataclasses.replace(fresh, services=services), frozenset(), 57_500_000, ("backend",)),
+        facts(LIVE),
+        LAYOUT,
     )
 
     assert list(plan_lines(plan)) == [
@@ -104,7 +106,7 @@ def test_a_plan_reads_as_text() -> None:
         "  ~ edge       switch to the new release",
         "",
         "  build    backend",
-        "  push     shop/backend:b",
+        "  push     shop/backend:b (about 57.5 MB and what is built)",
         "  migrate  backend, if the new image finds anything pending; a backup is taken before",
         "  note     worker stops before its new version starts: a worker never runs twice",
     ]
