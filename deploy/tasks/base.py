@@ -22,6 +22,7 @@ SIGNALLED = 128  # plus the signal's number, as shells have it
 
 HOST_HELP = "user@server[:port], a name from ~/.ssh/config, or 'sandbox'; repeatable, or comma-separated"
 YES_HELP = "go on without asking"
+JSON_HELP = "print JSON for a script instead of text"
 
 
 def task(

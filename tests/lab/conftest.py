@@ -8,6 +8,7 @@ import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,15 +74,22 @@ def timetracker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
         yield Project(copy_of_this_checkout(tmp_path_factory.mktemp("clone")), name)
 
 
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """A small project of somebody else's."""
-    name = unique("shop")
-    root = tmp_path_factory.mktemp("shop") / "project"
+@contextmanager
+def new_shop(folder: Path, kind: str) -> Iterator[Project]:
+    """A small project of somebody else's, under a name of its own."""
+    name = unique(kind)
+    root = folder / "project"
     shutil.copytree(SHOP, root)
     commit(root, "As it is")
     with swept(name):
         yield Project(root, name)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A small project of somebody else's."""
+    with new_shop(tmp_path_factory.mktemp("shop"), "shop") as project:
+        yield project
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import os
 import re
-import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -18,10 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.conftest import SHOP, RemoteHost, raise_host
+from tests.lab.conftest import RemoteHost, new_shop, raise_host
 from tests.lab.terminal import Terminal
 from tests.load import Load, Request
-from tests.project import Project, commit, eventually, swept, unique
+from tests.project import Project, eventually
 
 DEPLOY = ("prod.deploy", "--host", "sandbox", "--yes")
 STEPS = (
@@ -51,13 +50,9 @@ WITHIN_S = 0.25
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """The shop, with an overlay that has migrations where a test asks for it."""
-    name = unique("faults")
-    root = tmp_path_factory.mktemp("faults") / "project"
-    shutil.copytree(SHOP, root)
-    commit(root, "As it is")
-    with swept(name):
-        yield Project(root, name)
+    """A shop of its own: tests here leave their edits behind in releases."""
+    with new_shop(tmp_path_factory.mktemp("faults"), "faults") as project:
+        yield project
 
 
 @pytest.fixture(scope="module")
