@@ -25,9 +25,10 @@ from deploy.release.edge import PrepareEdge, Switch, WatchFromHere
 from deploy.release.lock import locked, require_thawed
 from deploy.release.migrate import BackUpBeforeMigrating, CheckMigrations, Migrate, Pending
 from deploy.release.prepare import Prepared, whoami
+from deploy.release.prune import Prune
 from deploy.release.push import Push
 from deploy.release.records import keep_journal, record_current
-from deploy.release.retire import Prune, Retire
+from deploy.release.retire import Retire
 from deploy.release.site import Site
 from deploy.release.stage import StageRelease
 from deploy.release.start import StartRelease, TakeOverWorkers

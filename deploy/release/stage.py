@@ -15,7 +15,7 @@ from deploy.model.errors import DeployError
 from deploy.model.render import Rendered, Volume, render_data, render_release, stack_volumes
 from deploy.release.change import Change
 from deploy.release.prepare import Prepared
-from deploy.release.retire import remove_releases
+from deploy.release.prune import remove_releases
 from deploy.release.site import Site
 from deploy.release.steps import Action
 from deploy.shell import Process

@@ -1,7 +1,8 @@
-"""The tasks that change what runs on an environment's hosts: plan, deploy, rollback, lock, unlock."""
+"""The tasks that change what runs on an environment's hosts: plan, deploy, rollback, prune, lock, unlock."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -13,11 +14,8 @@ from deploy.model.plan import Plan
 from deploy.model.settings import Environment
 from deploy.tasks.app import App
 from deploy.tasks.base import HOST_HELP, JSON_HELP, YES_HELP, task
-from deploy.ui.reports import (
-    plan_lines,
-    seen,
-)
-from deploy.ui.units import duration, size
+from deploy.ui.reports import plan_lines, seen
+from deploy.ui.units import count, duration, size
 
 
 def release_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # one short task after the other
@@ -141,7 +139,47 @@ def release_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  #
             was = f"was locked by {frozen['by']}: {frozen['message']}" if frozen else "was not locked"
             app.console.good(f"{spec} takes deploys; it {was}.")
 
-    return deploy, lock, plan, rollback, unlock
+    @task(
+        dry=True,
+        iterable=("host",),
+        help={
+            "host": HOST_HELP,
+            "keep": "how many releases stay, the live one included; else the setting",
+            "yes": YES_HELP,
+        },
+    )
+    def prune(app: App, host: list[str], keep: int = 0, yes: bool = False) -> None:
+        """Remove the releases that nobody will go back to, with their images, as every deploy does at its end.
+
+        Example: inv prod.prune --keep 2 --host app1
+        """
+        from deploy.release.prune import prune as remove
+        from deploy.release.prune import removable
+
+        if keep < 0:
+            raise UsageError(f"--keep {keep}: at least the live release stays", "add --keep 1 or more")
+        environment = app.settings.environment(name)
+        environment = dataclasses.replace(environment, keep=keep or environment.keep)
+        for spec in app.hosts(environment, host):
+            with app.site(environment, spec) as site:
+                gone = removable(environment, site)
+                app.console.say(
+                    f"{spec}: {', '.join(gone) or 'no release'} to remove, and images that none of the rest runs"
+                )
+                if app.dry:
+                    continue
+                if gone:
+                    app.console.confirm(
+                        "Remove?", yes=yes, consequence="nobody can go back to a release that is removed"
+                    )
+                before = site.facts().data_free_bytes
+                remove(environment, site, app.console)
+                after = site.facts()
+            freed = max(after.data_free_bytes - before, 0)
+            kept = count(len(after.releases), "release")
+            app.console.good(f"{spec} keeps {kept}; {size(freed)} freed, {size(after.data_free_bytes)} free.")
+
+    return deploy, lock, plan, prune, rollback, unlock
 
 
 def _deploy_to(app: App, environment: Environment, spec: str, now: datetime, *, yes: bool, rebuild: bool) -> None:

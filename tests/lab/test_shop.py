@@ -235,6 +235,23 @@ def test_restart_asks_and_restarts_one_service(shop: Project, live: RemoteHost) 
     assert live.run("docker", "container", "inspect", "--format", started, name) != before
 
 
+def test_what_nobody_goes_back_to_is_removed(shop: Project, edited: Project, live: RemoteHost) -> None:
+    env(edited, GREETING="good night")
+    edited.inv(*DEPLOY)
+    prune = ("prod.prune", "--keep", "1", "--host", "sandbox")
+    before = live.sh(f"ls /opt/{shop.name}/releases")
+    assert "nobody can be asked" in shop.inv(*prune, expect=2).stderr
+    shop.inv("--dry", *prune)
+    assert live.sh(f"ls /opt/{shop.name}/releases") == before
+
+    assert "keeps 1 release" in shop.inv(*prune, "--yes").stderr
+
+    assert len(live.sh(f"ls /opt/{shop.name}/releases").split()) == 1
+    assert live.get("/") == (200, "v1 good night\n")
+    assert "no release before" in shop.inv("prod.rollback", "--host", "sandbox", "--yes", expect=2).stderr
+    shop.inv("prod.status", "--host", "sandbox")
+
+
 def test_several_hosts_are_released_one_after_the_other(shop: Project, live: RemoteHost) -> None:
     second = raise_host(shop, "b")
 
