@@ -33,6 +33,7 @@ def require_engine(shell: LocalShell, console: Console, *, yes: bool) -> None:
         "No Docker engine with compose answers on this machine. Install and start it from the distribution's packages?",
         yes=yes,
         consequence="no Docker engine with compose answers on this machine",
+        remedy="add --yes, or set it up with inv host.setup; where DOCKER_HOST is set, see that it is right",
     )
     with console.step("Set up Docker on this machine"):
         set_up(shell, user=local_user(), on_line=console.note)
@@ -123,6 +124,8 @@ class DevStack:
 
     def declared(self, name: str, service: str | None) -> Iterable[tuple[Service, Command]]:
         """Services that declare `x-deploy.<name>`, or the one that is asked for."""
+        if service:
+            self.require_service(service)
         found = [one for one in self.stack.with_command(name) if service in (None, one.name)]
         if not found:
             one_service((), name)

@@ -74,7 +74,7 @@ class Sandbox:
 
     def down(self) -> None:
         """Remove the sandbox with everything in it."""
-        self.shell.run(Command("docker", "rm", "--force", "--volumes", self.container), check=False)
+        self.shell.run(Command("docker", "rm", "--force", "--volumes", self.container))
         for file in self.folder.glob("*"):
             file.unlink()
 

@@ -62,8 +62,16 @@ def parse_options(raw: object, service: str) -> ServiceOptions:
     )
 
 
+def split(text: str, where: str) -> list[str]:
+    """The words of a command, as a shell would part them. Raises UsageError naming `where`."""
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"{where} is not a command: {text} ({error})", "close the quotation") from error
+
+
 def _command(value: Any, where: str) -> Command:
-    words = shlex.split(value) if isinstance(value, str) else value
+    words = split(value, where) if isinstance(value, str) else value
     if isinstance(words, list) and words and all(isinstance(word, str | int) for word in words):
         return Command(*words)
     raise UsageError(f"{where} is not a command", "write a text or a list of words")

@@ -14,6 +14,8 @@ from deploy.model.errors import UsageError
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 LOCAL = "dev"
 """The environment that the `dev.*` tasks work on: this machine's own."""
+TAKEN = ("db", "host", "sandbox", "test")
+"""Names of tasks, which no environment can have."""
 
 KEYS = {
     "": ("project", "stack", "environments", "backups"),
@@ -88,12 +90,16 @@ def environment_names(raw: Mapping[str, Any]) -> tuple[str, ...]:
     """Names of the remote environments, for building task namespaces before the settings are checked."""
     declared = raw.get("environments")
     names = declared if isinstance(declared, Mapping) else {}
-    return tuple(name for name in dict.fromkeys(("prod", *names)) if name != LOCAL)
+    return tuple(name for name in dict.fromkeys(("prod", *names)) if name != LOCAL and name not in TAKEN)
 
 
 def _environment(name: str, raw: Any, project: str, stack: str, source: str) -> Environment:
     where = f"environments.{name}"
+    if not isinstance(name, str):
+        raise UsageError(f"{source}: deploy.environments: {name!r} is not a name", f'write it as a text: "{name}"')
     _name(name, where, source)
+    if name in TAKEN:
+        raise UsageError(f"{source}: deploy.{where}: '{name}' is the name of other tasks", "call it something else")
     if not isinstance(raw, Mapping):
         raise UsageError(f"{source}: deploy.{where} is not a mapping", _shape_of(raw))
     _check_keys(raw, "environments.*", where, source)

@@ -139,11 +139,11 @@ def one_service(names: Iterable[str], command: str) -> str:
         return found[0]
     if not found:
         raise UsageError(
-            f"no service says how to '{command}'",
+            f"no service declares x-deploy.{command}",
             f"add x-deploy: {{{command}: <command>}} to a service of the compose file",
         )
     raise UsageError(
-        f"more than one service says how to '{command}': {', '.join(found)}", f"name one: --service {found[0]}"
+        f"more than one service declares x-deploy.{command}: {', '.join(found)}", f"name one: --service {found[0]}"
     )
 
 

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from invoke.collection import Collection
+from invoke.exceptions import Exit
 from invoke.vendor import yaml
 
-from deploy.model.settings import environment_names
+from deploy.model.errors import UsageError
+from deploy.model.settings import environment_names, parse_settings
 from deploy.tasks import db, dev, environment, host, sandbox
 from deploy.tasks.app import DEFAULTS
 
@@ -31,11 +33,33 @@ def namespace(tasks_file: str) -> Collection:
 
 
 def _declared(root: Path) -> Mapping[str, Any]:
-    """What `invoke.yaml` says under `deploy:`, for its names only: Invoke reads it again with all other sources."""
+    """What `invoke.yaml` says under `deploy:`, checked. Invoke reads it again, with all other sources.
+
+    Raises Exit with what is wrong and where.
+    """
     for suffix in ("yaml", "yml"):
         file = root / f"invoke.{suffix}"
         if file.is_file():
-            document = yaml.safe_load(file.read_text()) or {}  # type: ignore[no-untyped-call]  # vendored without types
-            found = document.get("deploy") if isinstance(document, dict) else None
-            return found if isinstance(found, dict) else {}
+            try:
+                found = _deploy_of(file)
+                parse_settings(found, folder=root.name, source=file.name)
+            except UsageError as error:
+                raise Exit(f"{error.message}\n→ {error.remedy}", code=error.code) from error
+            return found
     return {}
+
+
+def _deploy_of(file: Path) -> Mapping[str, Any]:
+    """What stands under `deploy:`. Raises UsageError where Invoke would end in a traceback."""
+    try:
+        document = yaml.safe_load(file.read_text())  # type: ignore[no-untyped-call]  # vendored without types
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file.name} cannot be read: {error}", "mend it there") from error
+    if document is None:
+        return {}
+    if not isinstance(document, dict):
+        raise UsageError(f"{file.name} is not a mapping", "write settings as `deploy:` with what belongs to it below")
+    found = document.get("deploy", {})
+    if not isinstance(found, dict):
+        raise UsageError(f"{file.name}: there are no settings under deploy:", "add some, or leave `deploy:` out")
+    return found

@@ -78,6 +78,8 @@ class App:
 
     def hosts(self, environment: Environment, given: list[str]) -> tuple[str, ...]:
         """The hosts to work on: those of `--host`, else the environment's. Raises UsageError when there are none."""
+        if given and not all(host.strip() for host in given):
+            raise UsageError("--host is empty", "name a host, or leave --host out to take those of invoke.yaml")
         named = tuple(host.strip() for words in given for host in words.split(",") if host.strip())
         hosts = named or environment.hosts
         if not hosts:
@@ -141,7 +143,7 @@ class App:
     def require_env_file(self, environment: Environment, site: Site, *, yes: bool) -> None:
         """Make the env file before the first deploy; never where a release already has secrets of its own."""
         path = self.root / environment.env_file
-        if path.is_file() or not (self.root / EXAMPLE).is_file():
+        if self.dry or path.is_file() or not (self.root / EXAMPLE).is_file():
             return
         if live := site.facts().live:
             raise UsageError(

@@ -20,7 +20,8 @@ from deploy.data.store import Store
 from deploy.model.backup import Label
 from deploy.model.command import Command
 from deploy.model.errors import UsageError
-from deploy.model.settings import LOCAL
+from deploy.model.settings import LOCAL, Environment
+from deploy.model.stack import one_service
 from deploy.tasks.app import App
 from deploy.tasks.base import HOST_HELP, YES_HELP, task
 from deploy.ui.units import age, count, duration, size
@@ -177,7 +178,7 @@ def migrate(app: App, host: list[str], env: str = LOCAL, service: str = "") -> N
 
     Example: inv db.migrate --env prod --host app1
     """
-    environment = app.settings.environment(env)
+    environment = _environment(app, env, host)
     if environment.local:
         dev = app.dev()
         for found, _ in dev.declared("migrate", service or None):
@@ -185,18 +186,29 @@ def migrate(app: App, host: list[str], env: str = LOCAL, service: str = "") -> N
     else:
         with app.one_site(env, host) as site:
             record, compose = app.live(site, service)
-            for name, one in record.services.items():
-                if "migrate" in one.commands and service in ("", name):
-                    with app.console.step(f"Migrate {name} on {site.shell.name}") as step:
-                        run = compose.then("exec", "--no-TTY", name, *one.commands["migrate"])
-                        site.shell.run(site.guarded(run), on_line=step.show)
+            declaring = [name for name, one in record.services.items() if "migrate" in one.commands]
+            wanted = [name for name in declaring if service in ("", name)]
+            if not wanted:
+                one_service((), "migrate")
+            for name in wanted:
+                with app.console.step(f"Migrate {name} on {site.shell.name}") as step:
+                    run = compose.then("exec", "--no-TTY", name, *record.services[name].commands["migrate"])
+                    site.shell.run(site.guarded(run), on_line=step.show)
     app.console.good("The schema is up to date.")
+
+
+def _environment(app: App, env: str, host: list[str]) -> Environment:
+    """The environment that is named. Raises UsageError where a host is, too, and it can have none."""
+    environment = app.settings.environment(env)
+    if environment.local and host:
+        raise UsageError(f"--host names another machine, and '{env}' is this one", "add --env prod")
+    return environment
 
 
 @contextlib.contextmanager
 def _place(app: App, env: str, host: list[str], service: str, *, running: bool = True) -> Iterator[Place]:
     """The database an invocation is about. `running` asks for its container to be there."""
-    environment = app.settings.environment(env)
+    environment = _environment(app, env, host)
     if environment.local:
         dev = app.dev()
         name = one_database([(one.name, one.image) for one in dev.stack.data], service)

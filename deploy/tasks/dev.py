@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
-
 from invoke.collection import Collection
 
 from deploy.model.errors import UsageError
+from deploy.model.options import split
 from deploy.model.stack import one_service
 from deploy.tasks.app import App
 from deploy.tasks.base import YES_HELP, task
@@ -48,9 +47,13 @@ def build(app: App, service: str = "", no_cache: bool = False) -> None:
     """
     dev = app.dev()
     wanted = [one for one in dev.stack.services.values() if one.build and service in ("", one.name)]
+    if service:
+        dev.require_service(service)
     if not wanted:
+        built = ", ".join(one.name for one in dev.stack.built)
         raise UsageError(
-            f"no service '{service}' that is built", f"built ones: {', '.join(s.name for s in dev.stack.built)}"
+            f"{service or 'this stack'} is not built from a Dockerfile",
+            f"built ones: {built}" if built else "there is nothing to do",
         )
     dev.obtain(wanted)
     dev.build([one.name for one in wanted], no_cache=no_cache)
@@ -80,12 +83,12 @@ def ps(app: App) -> None:
 
 
 @task(help={"service": SERVICE_HELP, "follow": "go on as lines arrive", "tail": "how many lines per service"})
-def logs(app: App, service: str = "", follow: bool = False, tail: int = 100) -> None:
+def logs(app: App, service: str = "", follow: bool = False, tail: str = "100") -> None:
     """Print the last log lines.
 
     Example: inv dev.logs --service backend --follow
     """
-    words = ["logs", "--tail", str(tail), *(["--follow"] if follow else []), *_services(service)]
+    words = ["logs", "--tail", tail, *(["--follow"] if follow else []), *_services(service)]
     app.dev().interactive(*words)
 
 
@@ -113,7 +116,7 @@ def exec_(app: App, service: str, command: str) -> None:
     """
     dev = app.dev()
     dev.require_service(service)
-    dev.interactive("exec", service, *shlex.split(command))
+    dev.interactive("exec", service, *split(command, "the command"))
 
 
 @task(help={"service": SERVICE_HELP})
@@ -136,7 +139,7 @@ def makemigrations(app: App, service: str = "", arguments: str = "") -> None:
     """
     dev = app.dev()
     for found, command in dev.declared("makemigrations", service or None):
-        done = dev.compose.shell.run(dev.inside(found.name, command.then(*shlex.split(arguments))))
+        done = dev.compose.shell.run(dev.inside(found.name, command.then(*split(arguments, "--arguments"))))
         app.console.data(done.stdout.rstrip())
     app.console.say("Next: look at the new files, then inv dev.migrate.")
 
@@ -150,7 +153,9 @@ def test(app: App, service: str = "", arguments: str = "") -> None:
     dev = app.dev()
     for found, command in dev.declared("test", service or None):
         with app.console.step(f"Test {found.name}: {command}") as step:
-            dev.compose.shell.run(dev.inside(found.name, command.then(*shlex.split(arguments))), on_line=step.show)
+            dev.compose.shell.run(
+                dev.inside(found.name, command.then(*split(arguments, "--arguments"))), on_line=step.show
+            )
     app.console.good("All tests passed.")
 
 

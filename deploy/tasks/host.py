@@ -19,7 +19,7 @@ def setup(app: App, host: list[str], environment: str = "prod") -> None:
 
     Works on Debian and Ubuntu, as root or with sudo, any number of times. Example: inv host.setup --host root@app1
     """
-    if not any(host):
+    if not host:
         with app.console.step("Set up this machine"):
             set_up(app.shell(), user=local_user(), on_line=app.console.note)
         app.console.good("This machine is ready.")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Any
 
 from invoke.tasks import Task
 
 from deploy.model.errors import DeployError
+from deploy.model.options import split
 from deploy.model.stack import one_service
 from deploy.tasks.app import App
 from deploy.tasks.base import HOST_HELP, JSON_HELP, YES_HELP, task
@@ -76,14 +76,17 @@ def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # on
         Example: inv prod.releases --host deploy@app1.example.com
         """
         environment = app.settings.environment(name)
+        keys = ("live", *RELEASE_HEADINGS[1:])
+        documents = []
         for spec in app.hosts(environment, host):
             with app.site(environment, spec) as site:
                 rows = list(release_rows(site.facts()))
-                if json:
-                    keys = ("live", *RELEASE_HEADINGS[1:])
-                    app.console.json([dict(zip(keys, row, strict=True)) for row in rows])
-                else:
+                documents += [{"host": spec} | dict(zip(keys, row, strict=True)) for row in rows]
+                if not json:
+                    app.console.data(f"{site.layout.project} on {spec}")
                     app.console.table(RELEASE_HEADINGS, rows)
+        if json:
+            app.console.json(documents)
 
     @task(
         iterable=("host",),
@@ -94,7 +97,7 @@ def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # on
             "tail": "lines per service",
         },
     )
-    def logs(app: App, host: list[str], service: str = "", follow: bool = False, tail: int = 100) -> None:
+    def logs(app: App, host: list[str], service: str = "", follow: bool = False, tail: str = "100") -> None:
         """Print the last log lines of the live release and its data services, as `ssh -t` would show them.
 
         Example: inv prod.logs --host app1 --service backend --follow
@@ -134,7 +137,7 @@ def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # on
         """
         with app.one_site(name, host) as site:
             _, compose = app.live(site, service)
-            app.hand_over(site, compose.then("exec", service, *shlex.split(command)), tty=True)
+            app.hand_over(site, compose.then("exec", service, *split(command, "the command")), tty=True)
 
     @task(iterable=("host",), help={"host": HOST_HELP, "service": SERVICE_HELP, "yes": YES_HELP})
     def restart(app: App, host: list[str], service: str = "", yes: bool = False) -> None:

@@ -54,7 +54,8 @@ def release_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  #
         Shows the plan first and asks. Users lose no request; a release that fails its health checks changes nothing for
         them. Example: inv prod.deploy --host deploy@app1.example.com
         """
-        app.require_engine(yes=yes)
+        if not app.dry:
+            app.require_engine(yes=yes)
         environment = app.settings.environment(name)
         now = datetime.now(UTC)
         waiting = list(app.hosts(environment, host))
@@ -186,7 +187,7 @@ def _deploy_to(app: App, environment: Environment, spec: str, now: datetime, *, 
     """One host of a deploy, from its plan to what is true afterwards."""
     from deploy.release.deploy import deploy, finish, obtain_and_build, plan_deploy
 
-    with app.site(environment, spec, make_sandbox=True) as site:
+    with app.site(environment, spec, make_sandbox=not app.dry) as site:
         app.require_env_file(environment, site, yes=yes)
         prepared = app.prepare(environment, site, now, rebuild=rebuild)
         with app.console.step(f"Look at {spec}"):

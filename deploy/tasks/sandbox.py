@@ -35,6 +35,10 @@ def down(app: App, name: str = "") -> None:
     Example: inv sandbox.down
     """
     sandbox = app.sandbox(_spec(name))
+    if not sandbox.exists:
+        sandbox.down()
+        app.console.good(f"There is no {sandbox.name}.")
+        return
     with app.console.step(f"Remove {sandbox.name}"):
         sandbox.down()
     app.console.good(f"{sandbox.name} is gone.")

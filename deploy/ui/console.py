@@ -157,13 +157,17 @@ class Console:
         room = max(self.rich.width - 16, 20)
         status.update(Text(f"{str(step)[:room]}  {duration(step.elapsed_s)}", overflow="ellipsis", no_wrap=True))
 
-    def confirm(self, question: str, *, yes: bool, consequence: str) -> None:
-        """Go on only if the user agrees. Raises UsageError when they do not, or when nobody can be asked."""
+    def confirm(self, question: str, *, yes: bool, consequence: str, remedy: str = "") -> None:
+        """Go on only if the user agrees. Raises UsageError when they do not, or when nobody can be asked.
+
+        `remedy` is what to type where the task at hand has no --yes.
+        """
         if yes:
             return
         if not sys.stdin.isatty():
             raise UsageError(
-                f"{consequence}: nobody can be asked, and --yes was not given", "add --yes to go on unattended"
+                f"{consequence}; nobody can be asked, and --yes was not given",
+                remedy or "add --yes to go on unattended",
             )
         self.rich.print(f"{question} [y/N] ", end="", markup=False)
         if input().strip().lower() not in {"y", "yes"}:

@@ -239,7 +239,7 @@ def test_a_restore_is_not_done_unattended_without_a_yes(database: Project) -> No
 
     done = database.inv("db.restore", "latest", expect=2)
 
-    assert "this replaces timetracker on this machine: nobody can be asked" in done.stderr
+    assert "this replaces timetracker on this machine; nobody can be asked" in done.stderr
     assert sql(database, "SELECT to_regclass('precious')") == "precious"
 
 

@@ -205,7 +205,7 @@ def test_logs_url_and_ps_show_what_runs(running: Project) -> None:
         (("dev.up", "--service", "backnd"), "there is no service 'backnd'"),
         (("dev.exec", "wrker", "true"), "there is no service 'wrker'"),
         (("dev.build", "--service", "db"), "no service 'db' that is built"),
-        (("dev.migrate", "--service", "db"), "no service says how to 'migrate'"),
+        (("dev.migrate", "--service", "db"), "no service declares x-deploy.migrate"),
     ],
 )
 def test_a_mistyped_service_is_answered(running: Project, words: tuple[str, ...], message: str) -> None:

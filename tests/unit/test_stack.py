@@ -147,9 +147,9 @@ def test_commands_are_words() -> None:
 
 
 def test_a_command_that_nobody_or_several_declare_is_asked_for() -> None:
-    with pytest.raises(UsageError, match="no service says how to 'shell'"):
+    with pytest.raises(UsageError, match=r"no service declares x-deploy\.shell"):
         one_service((), "shell")
-    with pytest.raises(UsageError, match="more than one service says how to 'test': backend, worker"):
+    with pytest.raises(UsageError, match=r"more than one service declares x-deploy\.test: backend, worker"):
         one_service(("backend", "worker"), "test")
 
 

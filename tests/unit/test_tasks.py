@@ -106,7 +106,7 @@ def test_docker_is_not_installed_behind_anybodys_back(project: Path) -> None:
 
     assert done.returncode == 2
     assert (
-        "no Docker engine with compose answers on this machine: nobody can be asked, and --yes was not given"
+        "no Docker engine with compose answers on this machine; nobody can be asked, and --yes was not given"
         in done.stderr
     )
 
@@ -141,3 +141,42 @@ def test_configuration_comes_from_the_environment_too(project: Path) -> None:
     done = run(project, "prod.plan", INVOKE_DEPLOY_PROJECT="Not A Name")
 
     assert "deploy.project: 'Not A Name' cannot name a compose project" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("deploy: [", "invoke.yaml cannot be read"),
+        ("- a", "invoke.yaml is not a mapping"),
+        ("deploy:", "there are no settings under deploy:"),
+        ("deploy: {environments: [prod]}", "deploy.environments is not a mapping"),
+        ("deploy: {environments: {1: {}}}", "deploy.environments: 1 is not a name"),
+        ("deploy: {environments: {prod: {keys: 1}}}", "deploy.environments.prod.keys: unknown key"),
+        ("deploy: {environments: {db: {}}}", "'db' is the name of other tasks"),
+        ("deploy: {enviroments: {}}", "did you mean 'environments'?"),
+    ],
+)
+def test_settings_that_cannot_be_are_said_before_anything_is_listed(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "tasks.py").write_text("from deploy.tasks import namespace\n\nns = namespace(__file__)\n")
+    (tmp_path / "invoke.yaml").write_text(text)
+    done = run(tmp_path, "--list")
+
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("db.backups", "--host", "app1"), "--host names another machine, and 'dev' is this one"),
+        (("prod.plan", "--host", ""), "--host is empty"),
+        (("host.setup", "--host", ""), "--host is empty"),
+    ],
+)
+def test_a_host_that_is_not_meant_is_not_taken(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+    (tmp_path / "tasks.py").write_text("from deploy.tasks import namespace\n\nns = namespace(__file__)\n")
+    done = run(tmp_path, *words)
+
+    assert done.returncode == 2
+    assert said in done.stderr

@@ -77,7 +77,7 @@ def test_nobody_is_asked_where_nobody_can_answer(monkeypatch: pytest.MonkeyPatch
     console = Console()
 
     console.confirm("Sure?", yes=True, consequence="this removes everything")
-    with pytest.raises(UsageError, match=r"this removes everything: nobody can be asked, and --yes was not given"):
+    with pytest.raises(UsageError, match=r"this removes everything; nobody can be asked, and --yes was not given"):
         console.confirm("Sure?", yes=False, consequence="this removes everything")
 
 
