@@ -204,7 +204,7 @@ def test_logs_url_and_ps_show_what_runs(running: Project) -> None:
     [
         (("dev.up", "--service", "backnd"), "there is no service 'backnd'"),
         (("dev.exec", "wrker", "true"), "there is no service 'wrker'"),
-        (("dev.build", "--service", "db"), "no service 'db' that is built"),
+        (("dev.build", "--service", "db"), "db is not built from a Dockerfile"),
         (("dev.migrate", "--service", "db"), "no service declares x-deploy.migrate"),
     ],
 )
