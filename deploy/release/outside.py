@@ -6,6 +6,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 
 from deploy.model.journal import Probes
 
@@ -21,7 +22,7 @@ def ask(url: str) -> int:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code
-    except OSError:
+    except (OSError, HTTPException):  # the latter for an answer that is no HTTP, or only half of one
         return NO_ANSWER
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -68,6 +69,22 @@ def test_an_address_that_does_not_answer_is_not_watched(server: Server) -> None:
     assert ask(nobody) == 0
     assert Watch((url(server), nobody)).urls == ()
     assert Watch((nobody,)).stop() == Probes(0, 0, 0)
+
+
+def test_an_answer_that_is_no_http_is_none() -> None:
+    """It must be counted as a failure, and not end the watch."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1 << 12)
+                connection.sendall(b"what?\r\n\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        assert ask(f"http://127.0.0.1:{listener.getsockname()[1]}/") == 0
+        thread.join()
 
 
 def test_the_last_line_says_what_was_seen() -> None:
