@@ -65,7 +65,11 @@ async def relay(listen: int, host: str, port: int, mbit_per_s: float, one_way_ms
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(2 * delay)  # the handshake
-        far_reader, far_writer = await asyncio.open_connection(host, port)
+        try:
+            far_reader, far_writer = await asyncio.open_connection(host, port)
+        except OSError:  # nobody listens there, which whoever asks shall see
+            writer.close()
+            return
         await asyncio.gather(there.carry(reader, far_writer), back.carry(far_reader, writer))
         for end in (far_writer, writer):
             end.close()

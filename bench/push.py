@@ -1,15 +1,18 @@
 """An image to a host, by every way a user has without a registry of their own.
 
-    .venv/bin/python -m bench.push [--link full|slow] [--only ours,zstd,…]
+    .venv/bin/python -m bench.push [--link full|slow] [--only ours,zstd,…] [--rounds 3]
 
 The same image over the same link, to a host that begins empty: first push, one changed line, one upgraded dependency.
-Bytes are counted on the link, both ways; every push is checked by the layers that the host has afterwards.
+Bytes are counted on the link, both ways; every push is checked by the layers that the host has afterwards. Each begins
+with nothing left to be written to the disk by the one before. Of several rounds, the median time counts.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import os
+import statistics
 import subprocess
 import tempfile
 import time
@@ -123,6 +126,7 @@ def registry() -> Iterator[None]:
 
 def measure(way: str, host: Far, version: str) -> Measure:
     """One push, checked."""
+    os.sync()
     before, began = host.carried(), time.monotonic()
     WAYS[way](host, version)
     seconds, after = time.monotonic() - began, host.carried()
@@ -138,6 +142,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--link", choices=("full", "slow"))
     parser.add_argument("--only", default=",".join(WAYS))
+    parser.add_argument("--rounds", type=int, default=1)
     words = parser.parse_args()
     ways = words.only.split(",")
     build()
@@ -145,22 +150,28 @@ def main() -> None:
     with registry():
         for link in links:
             print(f"\n{link.name}")
-            cells: dict[tuple[str, str], Measure] = {}
-            for way in ways:
+            cells: dict[tuple[str, str], list[Measure]] = {}
+            for way in ways * words.rounds:
                 with far(link, way) as host:
                     for row, version in ROWS.items():
-                        cells[row, way] = measure(way, host, version)
-                        one = cells[row, way]
+                        one = measure(way, host, version)
+                        cells.setdefault((row, way), []).append(one)
                         print(f"  {row:24} {way:9} {one.seconds:7.1f} s {size(one.carried):>10}", flush=True)
             if "ours" in ways and len(ways) > 1:
                 _compare(cells, [way for way in ways if way != "ours"])
 
 
-def _compare(cells: dict[tuple[str, str], Measure], others: list[str]) -> None:
+def _median(measures: list[Measure]) -> Measure:
+    return Measure(
+        statistics.median(one.seconds for one in measures), statistics.median_low(one.carried for one in measures)
+    )
+
+
+def _compare(cells: dict[tuple[str, str], list[Measure]], others: list[str]) -> None:
     for row in ROWS:
-        own = cells[row, "ours"]
-        fastest = min(cells[row, way].seconds for way in others)
-        least = min(cells[row, way].carried for way in others)
+        own = _median(cells[row, "ours"])
+        fastest = min(_median(cells[row, way]).seconds for way in others)
+        least = min(_median(cells[row, way]).carried for way in others)
         print(
             f"  {row:24} ours: {own.seconds / fastest:.2f} of the fastest other's time, "
             f"{own.carried / least:.2f} of the least other's bytes"

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
-from deploy.engine.images import layer_sizes, layers
+from deploy.engine.images import history, inspect, parse_images
 from deploy.model.command import Command
 from deploy.model.errors import DeployError, LinkLostError
-from deploy.model.layers import Layers, Resemblance, not_needed, resemblances, shared
-from deploy.push.stream import LEAST_DELTA_BYTES, MOST_DELTA_BYTES, Base, Frame, Saved, frames, recipe
+from deploy.model.image import Image, Instruction, layer_sizes
+from deploy.model.layers import Layers, Resemblance, not_needed, shared
+from deploy.push.bases import alike, hexadecimal, lay_out
+from deploy.push.cache import LayerCache, cache_folder
+from deploy.push.outgoing import Outgoing, Tally
+from deploy.push.remade import UnavailableError, remade
+from deploy.push.stream import Archive, Base, Frame, Saved, frames, recipe
 from deploy.shell import LocalShell, Shell
 from deploy.shell.packaged import packaged
 from deploy.ui import Step
-from deploy.ui.units import size
-
-CHUNK_BYTES = 1 << 20
-MEMORY_FACTOR = 5  # what `zstd --patch-from` was seen to need, in sizes of the layer, with room to spare
 
 
 @dataclass(frozen=True)
@@ -35,34 +34,60 @@ class Receiver:
     """The layers of the images that are there, by reference."""
     zstd: bool
     memory_bytes: int
+    containerd: bool = False
+    """Whether its engine keeps images in containerd's store."""
     guard: Callable[[Command], Command] = field(default=lambda command: command)
     """Makes a command wait for others of ours that change the host."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """How a push went."""
+
+    sent_bytes: int = 0
+    notes: tuple[str, ...] = ()
+    """What did not go as it should have, in sentences."""
 
 
 @dataclass(frozen=True)
 class _Parcel:
     """What one attempt sends."""
 
-    references: tuple[str, ...]
+    images: Mapping[str, Image]
+    archive: Archive
+    names: Mapping[str, str] | None = None
     without: frozenset[str] = frozenset()
     bases: Mapping[str, Base] = field(default_factory=dict)
     alike: tuple[Resemblance, ...] = ()
+    cache: LayerCache | None = None
 
-    @property
-    def reduced(self) -> bool:
-        return bool(self.without or self.bases)
+    def stream(self) -> Iterator[Frame]:
+        return frames(self.archive, self.names, self.without, self.bases, self.cache)
 
     def received_by(self, folder: str) -> Command:
         """What takes it on the host."""
-        name = recipe(self.references, self.without, self.bases)
-        pairs = sorted({(one.image, _hexadecimal(one.old)) for one in self.alike})
-        return packaged("push", "receive.sh", folder, name, *(word for pair in pairs for word in pair))
+        name = recipe([self.archive.kind, *self.images], self.without, self.bases)
+        pairs = sorted({(one.image, hexadecimal(one.old)) for one in self.alike})
+        words = (word for pair in pairs for word in pair)
+        return packaged("push", "receive.sh", folder, name, ",".join(self.images), *words)
+
+    def wrong(self, there: Mapping[str, Image]) -> Iterator[str]:
+        """The images that the host does not have as we do.
+
+        Layers are named by their content: equal lists are equal images, on either kind of image store, as long as their
+        configuration was the original.
+        """
+        for reference, image in self.images.items():
+            other = there.get(reference)
+            same = other and (other.layers == image.layers if self.archive.original else other.essence == image.essence)
+            if not same:
+                yield reference
 
 
 def push_images(
     local: LocalShell, to: Receiver, references: Iterable[str], step: Step, *, earlier: Mapping[str, Sequence[str]]
-) -> int:
-    """Send what the host lacks of these images. Returns the bytes that crossed the wire.
+) -> Sent:
+    """Send what the host lacks of these images.
 
     `earlier` names, for each image, those that the host may have of earlier builds of it. Raises LinkLostError when the
     connection breaks: the next push of the same goes on from there. Raises DeployError when the host cannot take the
@@ -70,39 +95,81 @@ def push_images(
     """
     wanted = tuple(references)
     if not wanted:
-        return 0
-    here = layers(local, wanted)
-    without = not_needed(here, to.layers.values())
-    with tempfile.TemporaryDirectory(prefix="windlass-push-") as folder, ThreadPoolExecutor(1) as pool:
-        alike = _alike(local, to, here, earlier)
-        parcel = _Parcel(wanted, without, _bases(local, alike, Path(folder), pool), alike)
-        names = Saved(local, wanted).layers() if _compressed_store(local) else None
-        total = lacked_bytes(local, wanted, to.layers.values())
-        try:
-            sent = _send(local, to, parcel, names, total, step)
-        except LinkLostError:
-            raise
-        except DeployError as error:
-            if not parcel.reduced:
+        return Sent()
+    candidates = {one: tuple(old for old in earlier.get(one, ()) if old in to.layers) for one in wanted}
+    here = inspect(local, [*wanted, *(old for others in candidates.values() for old in others)])
+    if absent := [one for one in wanted if one not in here]:
+        raise DeployError(f"{local.name} does not have {', '.join(absent)}", "build or pull it, then run this again")
+    images = {one: here[one] for one in wanted}
+    errand = _Errand(local, to, images, {one: history(local, one) for one in wanted}, LayerCache(cache_folder()))
+    tally, refusals = Tally(), list[DeployError]()
+    with tempfile.TemporaryDirectory(prefix="windlass-push-") as folder, ThreadPoolExecutor(2) as pool:
+        for parcel in errand.parcels(candidates, here, Path(folder), pool):
+            outgoing = Outgoing(parcel.stream, errand.lacked_bytes, tally, step, framed=bool(parcel.bases))
+            try:
+                _send(to, parcel, outgoing)
+            except LinkLostError:
                 raise
-            # an image store may not take an archive with gaps, or a base may be another one than its name says
-            step.show(f"{error.message}: sending all of it")
-            sent = _send(local, to, _Parcel(wanted), names, total, step)
-    _verify(local, to.shell, wanted)
-    return sent
+            except UnavailableError:
+                continue
+            except DeployError as error:
+                # an image store may not take an archive with gaps, or a base may be another one than its name says
+                step.show(f"{error.message}: sending more")
+                refusals.append(error)
+            else:
+                return Sent(tally.sent_bytes, tuple(f"{one.message}: more was sent instead" for one in refusals))
+    raise refusals[-1]
 
 
-def _send(
-    local: LocalShell, to: Receiver, parcel: _Parcel, names: Mapping[str, str] | None, total: int, step: Step
-) -> int:
+@dataclass(frozen=True)
+class _Errand:
+    """What is to be brought, and what is known of it."""
+
+    local: LocalShell
+    to: Receiver
+    images: Mapping[str, Image]
+    histories: Mapping[str, Sequence[Instruction]]
+    cache: LayerCache
+
+    @property
+    def lacked_bytes(self) -> int:
+        return _lacked(self.images, self.histories, self.to.layers.values())
+
+    def parcels(
+        self,
+        candidates: Mapping[str, Sequence[str]],
+        here: Mapping[str, Image],
+        folder: Path,
+        pool: Executor,
+    ) -> Iterator[_Parcel]:
+        """The ways to send it, the cheapest first and the surest last."""
+        local, to, images, cache = self.local, self.to, self.images, self.cache
+        there = to.layers
+        unpacked = all(image.unpacked for image in images.values()) or not _containerd(local)
+        resembling: dict[str, Resemblance] = {}
+        if unpacked and to.zstd:
+            for reference, image in images.items():
+                earlier, told = candidates[reference], self.histories[reference]
+                for one in alike(image, told, earlier, here, there, cache, to.memory_bytes):
+                    resembling.setdefault(one.new, one)
+        if not resembling and not to.containerd:
+            archive = remade(local, images, self.histories, there.values(), pool)
+            if archive:
+                yield _Parcel(images, archive)
+        saved = Saved(local, tuple(images))
+        names = None if unpacked else saved.layers()
+        without = not_needed({one: image.layers for one, image in images.items()}, there.values())
+        found = tuple(resembling.values())
+        reduced = _Parcel(images, saved, names, without, lay_out(local, found, cache, folder, pool), found, cache)
+        yield reduced
+        if reduced.without or reduced.bases:
+            yield _Parcel(images, saved, names, cache=cache)
+
+
+def _send(to: Receiver, parcel: _Parcel, outgoing: Outgoing) -> None:
     """One stream to its end. Raises LinkLostError or DeployError."""
-
-    def stream() -> Iterator[Frame]:
-        return frames(Saved(local, parcel.references), names, parcel.without, parcel.bases)
-
     with to.shell.start(to.guard(parcel.received_by(to.folder))) as sink:
-        have, digest = _line(sink.read).split() or ("0", "")
-        outgoing = _Outgoing(stream, total, step, framed=bool(parcel.bases))
+        have, digest = sink.read_line().split() or ("0", "")
         try:
             kept = outgoing.skip(int(have), digest)
             sink.write(f"{kept}\n".encode())
@@ -111,134 +178,35 @@ def _send(
             sink.close_stdin()
         except BrokenPipeError:
             pass  # the host's side ended early: it says why below
+        arrived = sink.read_all()
         complaint = sink.read_stderr(1 << 16).decode(errors="replace")
         if sink.wait():
             to.shell.run(Command("rm", "-rf", "--", to.folder), check=False)
             raise DeployError(
                 f"{to.shell.name}: docker load failed", "see above; often the disk is full", details=complaint
             )
-    return outgoing.sent
-
-
-class _Outgoing:
-    """The bytes of a stream on their way, from wherever an earlier attempt ended."""
-
-    def __init__(self, make: Callable[[], Iterator[Frame]], total: int, step: Step, *, framed: bool) -> None:
-        self._make = make
-        self._stream = make()
-        self._total = total
-        self._step = step
-        self._framed = framed
-        self._plain = 0
-        self._rest = b""
-        self.sent = 0
-
-    def skip(self, have: int, digest: str) -> int:
-        """Pass over what the other side has. Returns how much that is: nothing when it is not what we would send."""
-        passed, found = 0, hashlib.sha256()
-        while passed < have and (data := next(self._frames(), b"")):
-            part = data[: have - passed]
-            self._rest = data[len(part) :]
-            found.update(part)
-            passed += len(part)
-        if have and (passed < have or found.hexdigest() != digest):
-            self._stream, self._plain, self._rest = self._make(), 0, b""
-            return 0
-        return have
-
-    def chunks(self) -> Iterator[bytes]:
-        """The rest of the stream."""
-        yield from self._parts(self._rest)
-        for data in self._frames():
-            yield from self._parts(data)
-
-    def _frames(self) -> Iterator[bytes]:
-        for frame in self._stream:
-            self._plain += frame.plain_bytes
-            yield (frame.head if self._framed else b"") + frame.data
-
-    def _parts(self, data: bytes) -> Iterator[bytes]:
-        for start in range(0, len(data), CHUNK_BYTES):
-            chunk = data[start : start + CHUNK_BYTES]
-            yield chunk
-            self.sent += len(chunk)
-            total = max(self._total, self._plain)
-            self._step.show(f"{size(self.sent)} sent for {size(self._plain)} of about {size(total)}")
-
-
-def _line(read: Callable[[int], bytes]) -> str:
-    line = b""
-    while not line.endswith(b"\n") and (more := read(1)):
-        line += more
-    return line.decode()
+    if wrong := list(parcel.wrong(parse_images(arrived, parcel.images))):
+        raise DeployError(f"{to.shell.name}: {', '.join(wrong)} did not arrive whole", "run the command again")
 
 
 def lacked_bytes(local: LocalShell, references: Iterable[str], there: Collection[Layers]) -> int:
     """About how many bytes of layers, uncompressed and each once, a host lacks of images that this machine has."""
+    images = inspect(local, references)
+    lacking = {one: image for one, image in images.items() if shared(image.layers, there) < len(image.layers)}
+    return _lacked(lacking, {one: history(local, one) for one in lacking}, there)
+
+
+def _lacked(
+    images: Mapping[str, Image], histories: Mapping[str, Sequence[Instruction]], there: Collection[Layers]
+) -> int:
     lacked: dict[str, int] = {}
-    for reference, own in layers(local, references).items():
-        above = own[shared(own, there) :]
-        sizes = layer_sizes(local, reference) if above else ()
-        lacked |= zip(reversed(above), reversed(sizes), strict=False)
+    for reference, image in images.items():
+        above = image.layers[shared(image.layers, there) :]
+        lacked |= zip(reversed(above), layer_sizes(image.layers, histories[reference]), strict=False)
     return sum(lacked.values())
 
 
-def _alike(
-    local: LocalShell, to: Receiver, here: Mapping[str, Layers], earlier: Mapping[str, Sequence[str]]
-) -> tuple[Resemblance, ...]:
-    """Layers to send that are large enough for a delta, each with one that both sides have."""
-    if not to.zstd or _compressed_store(local):
-        return ()
-    found: dict[str, Resemblance] = {}
-    for reference, own in here.items():
-        sizes = layer_sizes(local, reference)
-        lacking = len(own) - shared(own, to.layers.values())
-        large = [one for one in sizes[-lacking:] if one >= LEAST_DELTA_BYTES] if lacking else []
-        if not large or max(large) > min(MOST_DELTA_BYTES, to.memory_bytes / MEMORY_FACTOR):
-            continue
-        for old in earlier.get(reference, ()):
-            if old in to.layers and layers(local, [old]).get(old) == to.layers[old]:
-                for one in resemblances(own, to.layers[old], old):
-                    found.setdefault(one.new, one)
-                break
-    return tuple(found.values())
-
-
-def _bases(local: LocalShell, alike: Sequence[Resemblance], folder: Path, pool: Executor) -> Mapping[str, Base]:
-    """The old layers, by the layer each is a base for. They are laid out while the stream is made."""
-    if not alike:
-        return {}
-    laid_out = pool.submit(_lay_out, local, alike, folder)
-
-    def read(old: str) -> bytes | None:
-        laid_out.result()
-        file = folder / _hexadecimal(old)
-        return file.read_bytes() if file.exists() else None
-
-    return {one.new: Base(one.old, partial(read, one.old)) for one in alike}
-
-
-def _lay_out(local: LocalShell, alike: Sequence[Resemblance], folder: Path) -> None:
-    wanted = {one.old for one in alike}
-    for member in Saved(local, tuple(sorted({one.image for one in alike}))).members():
-        if member.digest in wanted:
-            with (folder / _hexadecimal(member.digest)).open("wb") as file:
-                file.writelines(member.chunks())
-
-
-def _hexadecimal(diff_id: str) -> str:
-    return diff_id.partition(":")[2]
-
-
-def _compressed_store(shell: Shell) -> bool:
+def _containerd(shell: Shell) -> bool:
     """Whether an engine keeps images in containerd's store, where a layer's blob is not its plain tar."""
     done = shell.run(Command("docker", "info", "--format", "{{json .DriverStatus}}"), check=False)
     return "io.containerd.snapshotter" in done.stdout
-
-
-def _verify(local: Shell, host: Shell, references: tuple[str, ...]) -> None:
-    """Layers are named by their content: equal lists are equal images, on either kind of image store."""
-    here, there = layers(local, references), layers(host, references)
-    wrong = [reference for reference in references if here.get(reference) != there.get(reference)]
-    if wrong:
-        raise DeployError(f"{host.name}: {', '.join(wrong)} did not arrive whole", "run the command again")

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import random
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 import pytest
 
-from deploy.engine.images import layers
+from deploy.engine.images import history, inspect, layers
 from deploy.model.command import Command
 from deploy.model.errors import LinkLostError
 from deploy.model.layout import HostLayout
 from deploy.push.send import push_images
+from deploy.push.stream import Saved
 from deploy.release.push import receiver
 from deploy.release.site import Site
 from deploy.remote.connection import Host
@@ -51,11 +53,11 @@ def image(shop: Project, folder: Path, tag: str, *parts: bytes, engine: LocalShe
 def push(found: Site, reference: str, *earlier: str, step: Step | None = None, local: LocalShell | None = None) -> int:
     """The bytes that were sent; the host has the image then."""
     own = local or LocalShell()
-    sent = push_images(
-        own, receiver(found, found.facts()), [reference], step or Step("push"), earlier={reference: earlier}
-    )
+    to = receiver(found, found.facts())
+    sent = push_images(own, to, [reference], step or Step("push"), earlier={reference: earlier})
     assert layers(found.shell, [reference]) == layers(own, [reference])
-    return sent
+    assert not sent.notes, "nothing had to be sent again"
+    return sent.sent_bytes
 
 
 def noise(seed: int, size: int) -> bytes:
@@ -86,16 +88,39 @@ def test_only_what_the_host_lacks_is_sent(shop: Project, receiving: RemoteHost, 
         assert push(found, second) < 1.1 * MB
 
 
+def test_a_small_change_needs_no_docker_save(
+    shop: Project, host: RemoteHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = noise(14, 20 * MB)
+    first = image(shop, tmp_path / "first", "11", base, b"one line")
+    second = image(shop, tmp_path / "second", "12", base, b"another")
+    with site(shop, host) as found:
+        push(found, first)
+        monkeypatch.setattr(Saved, "members", lambda _: pytest.fail("the whole image was asked for"))
+        assert push(found, second) < 20_000
+        here, there = inspect(LocalShell(), [second]), inspect(found.shell, [second])
+        assert there[second].essence == here[second].essence
+        assert [one.created_by for one in history(found.shell, second)] == [
+            one.created_by for one in history(LocalShell(), second)
+        ]
+    assert not any(tag.startswith("127.0.0.1:") for tag in here[second].tags), "nothing is left in the engine"
+
+
 def test_a_layer_that_changed_a_little_is_sent_as_its_difference(
-    shop: Project, receiving: RemoteHost, tmp_path: Path
+    shop: Project, receiving: RemoteHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = noise(4, 16 * MB)
     new = old[: 5 * MB] + noise(5, MB) + old[5 * MB :]
     first = image(shop, tmp_path / "first", "3", b"base", old)
     second = image(shop, tmp_path / "second", "4", b"base", new)
+    third = image(shop, tmp_path / "third", "13", b"base", new + noise(15, MB))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     with site(shop, receiving) as found:
         push(found, first)
-        assert push(found, second, first) < 1.2 * MB
+        shutil.rmtree(tmp_path / "cache")
+        assert push(found, second, first) < 1.2 * MB, "the old layer is the engine's"
+        docker("image", "rm", second)
+        assert push(found, third, second) < 1.2 * MB, "the old layer is the cache's"
     assert receiving.sh(f"ls /home/deploy/{shop.name}/incoming") == "", "nothing is left behind"
 
 
@@ -110,8 +135,9 @@ def test_a_host_that_has_another_layer_than_we_think_gets_all_of_it(
         push(found, first)
         to = receiver(found, found.facts())
         receiving.run("docker", "image", "rm", first)
-        step = Step("push")
-        assert push_images(LocalShell(), to, [second], step, earlier={second: [first]}) > 9 * MB
+        sent = push_images(LocalShell(), to, [second], Step("push"), earlier={second: [first]})
+        assert sent.sent_bytes > 10 * MB, "the refused attempt counts"
+        assert "more was sent instead" in sent.notes[0]
         assert layers(found.shell, [second]) == layers(LocalShell(), [second])
 
 

@@ -17,8 +17,10 @@ import pytest
 
 from deploy.model.layers import Resemblance, not_needed, resemblances, shared
 from deploy.push.archive import Member, blobs_of_layers, members
+from deploy.push.outgoing import Outgoing, Tally
 from deploy.push.stream import Base, Frame, Saved, frames, recipe
 from deploy.shell import LocalShell, Process
+from deploy.ui import Step
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -187,6 +189,14 @@ def test_a_stream_is_named_by_what_makes_it() -> None:
         recipe(["a:1"], [], {"sha256:1": Base("sha256:2", lambda: b"")}),
     }
     assert len(names) == 4
+
+
+def test_what_is_sent_counts_although_the_host_refuses_it() -> None:
+    tally = Tally()
+    for _ in range(2):
+        outgoing = Outgoing(lambda: iter([Frame(b"x" * 100, 1000)]), 1000, tally, Step("push"), framed=False)
+        next(outgoing.chunks())
+    assert tally.sent_bytes == 200
 
 
 def test_compressed_blobs_are_found_by_the_layers_they_hold() -> None:

@@ -1,16 +1,17 @@
 # Takes a stream of images into the engine. What has arrived is kept until all has, so that a cut stream goes on later.
 #
-#   receive.sh FOLDER NAME {IMAGE DIGEST}...
+#   receive.sh FOLDER NAME IMAGES {IMAGE DIGEST}...      IMAGES: what the stream brings, comma-separated
 #
 # With any IMAGE, the stream has deltas against layers of these: DIGEST is the hexadecimal part of such a layer's diff id.
 # They are laid out while the stream arrives.
 #
 # Prints how many bytes of the stream NAME are here already and their SHA-256; reads a line with the number of them to
-# keep, then the rest of the stream to its end. Other streams that were cut are given up.
+# keep, then the rest of the stream to its end. Other streams that were cut are given up. Then prints what the engine says
+# of each image.
 set -eu
 
-folder=$1 name=$2
-shift 2
+folder=$1 name=$2 images=$3
+shift 3
 spool=$folder/$name.stream bases=$folder/bases
 
 mkdir -p "$folder"
@@ -57,8 +58,11 @@ rm -rf -- "$bases"
 if [ $# -gt 0 ]; then
     mkdir "$bases"
     { lay_out "$@" || : >"$bases/complete"; } </dev/null >/dev/null 2>&1 8>&- &  # 8: the guard, not to be held beyond this
-    arriving | unfold | docker load --quiet
+    arriving | unfold | docker load --quiet >&2
 else
-    arriving | inflate | docker load --quiet
+    arriving | inflate | docker load --quiet >&2
 fi
 rm -rf -- "$spool" "$bases"
+IFS=,
+# shellcheck disable=SC2086  # a list of names
+docker image inspect --format '{{json .}}' $images
