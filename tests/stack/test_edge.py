@@ -9,7 +9,8 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from deploy.engine.bases import BaseImages
-from deploy.model.edge import EMPTY, IMAGE, EdgeState, Listener, Target
+from deploy.model.edge import EMPTY, IMAGE, EdgeState, Listener, Target, page_template
+from deploy.model.edge.maintenance import DEFAULT_PAGE
 from deploy.model.layout import HostLayout
 from deploy.model.stack import Port
 from deploy.release.edge import point_edge, start_edge
@@ -47,12 +48,12 @@ def test_a_slot_of_dead_containers_is_filled_again_without_a_failed_request(site
     port = free_port()
     listener = Listener(Port(target=80, published=port, protocol="tcp", host_ip="127.0.0.1", http=True), "web")
     state: EdgeState = EMPTY.listening((listener,))
-    start_edge(site, state)
+    start_edge(site, state, page_template(DEFAULT_PAGE, where="the page"))
     answer(site, "r0")
 
     def go(state: EdgeState, slot: str, release: str) -> EdgeState:
         server = f"{site.layout.container(release, 'web', 1)}:80"
-        return point_edge(site, state, slot, fill=Target(release, {listener.name: (server,)}), current="")
+        return point_edge(site, state, slot, fill=Target(release, {listener.name: (server,)}), current="")[0]
 
     state = go(state, "blue", "r0")
     with Load("127.0.0.1", port, (Request("/"),)) as load:
@@ -61,7 +62,7 @@ def test_a_slot_of_dead_containers_is_filled_again_without_a_failed_request(site
             answer(site, dead)
             answer(site, good)
             state = go(state, state.spare, dead)
-            state = point_edge(site, state, state.spare, fill=None, current="")
+            state, _ = point_edge(site, state, state.spare, fill=None, current="")
             docker("rm", "--force", site.layout.container(dead, "web", 1))
             time.sleep(0.3 * number)  # each time at another moment of the checks' round
             state = go(state, state.spare, good)
@@ -69,3 +70,43 @@ def test_a_slot_of_dead_containers_is_filled_again_without_a_failed_request(site
 
     assert load.failed == {}
     assert load.sent > 500
+
+
+def test_a_slot_that_is_live_already_goes_on_answering(site: Site) -> None:
+    """As when an edge is started with a release in it, and the switch to that release comes after."""
+    port = free_port()
+    listener = Listener(Port(target=80, published=port, protocol="tcp", host_ip="127.0.0.1", http=True), "web")
+    state: EdgeState = EMPTY.listening((listener,))
+    start_edge(site, state, page_template(DEFAULT_PAGE, where="the page"))
+    answer(site, "r0")
+    fill = Target("r0", {listener.name: (f"{site.layout.container('r0', 'web', 1)}:80",)})
+    state, _ = point_edge(site, state, "blue", fill=fill, current="")
+    with Load("127.0.0.1", port, (Request("/"),)) as load:
+        for _ in range(10):
+            state, statuses = point_edge(site, state, "blue", fill=fill, current="")
+            assert [*statuses.values()] == [200]
+
+    assert load.failed == {}
+    assert load.sent > 100
+
+
+def test_a_reload_is_over_when_the_next_step_begins_and_costs_no_request(site: Site) -> None:
+    """Runtime commands that go to a worker on its way out are lost, and so would be the switch."""
+    port = free_port()
+    listener = Listener(Port(target=80, published=port, protocol="tcp", host_ip="127.0.0.1", http=True), "web")
+    state: EdgeState = EMPTY.listening((listener,))
+    start_edge(site, state, "page 0")
+    for release in ("r0", "r1"):
+        answer(site, release)
+    servers = {name: (f"{site.layout.container(name, 'web', 1)}:80",) for name in ("r0", "r1")}
+    state, _ = point_edge(site, state, "blue", fill=Target("r0", {listener.name: servers["r0"]}), current="")
+    with Load("127.0.0.1", port, (Request("/"),)) as load:
+        for number in range(1, 7):
+            release = f"r{number % 2}"
+            start_edge(site, state, f"page {number}")
+            fill = Target(release, {listener.name: servers[release]})
+            state, statuses = point_edge(site, state, state.spare, fill=fill, current="")
+            assert [*statuses.values()] == [200]
+
+    assert load.failed == {}
+    assert set(load.answers) == {"r0", "r1"}

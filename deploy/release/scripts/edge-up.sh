@@ -1,28 +1,101 @@
-# Starts the edge, or brings a running one to a new configuration.
+# Starts the edge, or brings a running one to a new configuration, and puts it into networks.
 #
-#   edge-up.sh ROOT CONTAINER COMPOSE CONFIG MAP STATE     the last four are whole texts
+#   edge-up.sh ROOT CONTAINER IMAGE DEFINITION HOLDERS [NETWORK...]     standard input: a tar of the files of ROOT/edge
 #
-# A change of published ports makes compose replace the container. A change of the configuration alone is loaded into
+# The container is replaced when its DEFINITION or its image has changed: made and put into its networks first, so that
+# the gap is no longer than the old one's stop and the new one's start. HOLDERS, ids with commas between, are containers of
+# others that have its ports: they are stopped in that same moment. A change of the configuration alone is loaded into
 # the running one: HAProxy's new worker takes over the old one's sockets, and the old one ends when its requests have.
 set -eu
 
-root=$1 container=$2 compose=$3 config=$4 map=$5 state=$6
+root=$1 container=$2 image=$3 definition=$4 holders=$5
+shift 5
+acme=${container%-edge-1}-acme-1
+compose() { docker compose --ansi never --file compose.yaml "$@"; }
 
-write() { printf '%s' "$2" >"$1.new" && chmod 0644 "$1.new" && mv "$1.new" "$1"; }
+attach() {
+    joined=$(docker container inspect --format '{{range $name, $_ := .NetworkSettings.Networks}}{{println $name}}{{end}}' "$container")
+    for network in "$@"; do
+        printf '%s\n' "$joined" | grep -qxF -- "$network" || docker network connect "$network" "$container"
+    done
+}
+
+# Certificates belong to the user that HAProxy runs as; what is there, placeholder or real, stays.
+place_certificates() {
+    missing=
+    for pem in .next/certs/*.pem; do [ -f "certs/${pem##*/}" ] || missing=yes; done
+    if [ -z "$missing" ]; then return 0; fi
+    # shellcheck disable=SC2016  # expanded by the shell in the container
+    docker run --rm --network none --user 0:0 --entrypoint bash --volume "$root/edge:/edge" "$image" -euc '
+        cd /edge
+        mkdir -p certs
+        for pem in .next/certs/*.pem; do
+            name=${pem##*/}
+            [ -f "certs/$name" ] || install -o 99 -g 99 -m 0600 "$pem" "certs/$name"
+            grep -q "^${name%.pem} " certs/issued.map 2>/dev/null || printf "%s no\n" "${name%.pem}" >>certs/issued.map
+        done
+        chown 99:99 certs certs/issued.map
+        chmod 0755 certs
+        chmod 0644 certs/issued.map
+    '
+}
+
+# Until the new worker is the one that answers: a runtime command to the old one would be lost.
+reload() {
+    answering='exec 3<>/dev/tcp/127.0.0.1/9999; echo "show info" >&3; sed -n "s/^Pid: //p" <&3'
+    old=$(docker exec "$container" bash -c "$answering")
+    docker kill --signal USR2 "$container" >/dev/null
+    deadline=$(($(date +%s) + 20)) taken=0
+    while [ "$taken" -lt 2 ]; do
+        new=$(docker exec "$container" bash -c "$answering" 2>/dev/null || true)
+        if [ -n "$new" ] && [ "$new" != "$old" ]; then taken=$((taken + 1)); fi
+        if [ "$(date +%s)" -gt "$deadline" ]; then
+            printf 'the edge did not load its new configuration\n' >&2
+            compose logs --no-log-prefix --tail 20 edge >&2
+            exit 1
+        fi
+    done
+}
 
 cd "$root/edge"
-before=$(docker container inspect --format '{{.Id}} {{.State.Running}}' "$container" 2>/dev/null || true)
-changed=no
-[ -f etc/haproxy.cfg ] && printf '%s' "$config" | cmp -s - etc/haproxy.cfg || changed=yes
-write etc/haproxy.cfg "$config"
-write etc/live.map "$map"
-write compose.yaml "$compose"
-write state.json "$state"
-docker compose --file compose.yaml up --detach --wait --wait-timeout 60 --remove-orphans || {
-    docker compose --file compose.yaml logs --no-log-prefix --tail 20 >&2
-    exit 1
-}
-after=$(docker container inspect --format '{{.Id}} {{.State.Running}}' "$container")
-if [ "$changed" = yes ] && [ "$before" = "$after" ]; then
-    docker kill --signal USR2 "$container" >/dev/null
+trap 'rm -rf .next' EXIT
+rm -rf .next
+mkdir -m 0755 .next
+tar -x -p -f - -C .next --no-same-owner
+if [ -f etc/maintenance.map ]; then rm .next/etc/maintenance.map; fi
+if [ -d .next/certs ]; then place_certificates; rm -r .next/certs; fi
+tls=no again=no changed=no
+if [ -d .next/acme ]; then tls=yes; fi
+for file in etc/haproxy.cfg etc/maintenance.html; do cmp -s ".next/$file" "$file" || changed=yes; done
+for file in acme/acme.sh acme/ca.pem; do
+    if [ -f ".next/$file" ] && [ -f "$file" ] && ! cmp -s ".next/$file" "$file"; then again=yes; fi
+done
+for failed in certs/*.failed; do if [ -f "$failed" ]; then again=yes; fi; done
+(cd .next && find . -type f) | while read -r file; do
+    mkdir -p "$(dirname "$file")"
+    mv -f ".next/$file" "$file"
+done
+
+what='{{.State.Running}} {{.Id}} {{index .Config.Labels "com.docker.compose.image"}} {{index .Config.Labels "windlass.edge"}}'
+before=$(docker container inspect --format "$what" "$container" 2>/dev/null || true)
+same="true $(docker container inspect --format '{{.Id}}' "$container" 2>/dev/null || true)"
+same="$same $(docker image inspect --format '{{.Id}}' "$image") $definition"
+if [ "$before" = "$same" ]; then
+    attach "$@"
+    if [ "$changed" = yes ]; then reload; fi
 fi
+if [ "$before" != "$same" ] || [ "$tls" = yes ]; then
+    if [ "$before" != "$same" ]; then
+        # what is in flight on an edge that is replaced has a second to end: nobody is answered meanwhile
+        compose up --no-start --timeout 1 --remove-orphans
+        attach "$@"
+    fi
+    # shellcheck disable=SC2046  # a list of ids
+    if [ -n "$holders" ]; then docker stop $(printf '%s' "$holders" | tr ',' ' ') >/dev/null; fi
+    compose up --detach --wait --wait-timeout 60 --remove-orphans || {
+        compose logs --no-log-prefix --tail 20 >&2
+        exit 1
+    }
+fi
+# a client that waits before it tries again tries now: somebody may have mended what it failed for
+if [ "$tls" = yes ] && [ "$again" = yes ]; then docker restart --time 1 "$acme" >/dev/null; fi
