@@ -8,6 +8,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any, TypeVar
+
+DATA_STEP = "Bring up the data services"
+"""The step whose seconds say how long a data service was away."""
+REPLACED = "replace"
+Built = TypeVar("Built")
 
 
 class Outcome(StrEnum):
@@ -20,6 +26,8 @@ class Outcome(StrEnum):
     """Nothing users see has changed."""
     ROLLED_BACK = "rolled back"
     """An older release serves again, because somebody asked for it."""
+    HANDED_BACK = "handed back"
+    """It runs on as a plain compose project."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +38,40 @@ class Probes:
     failed: int
     """Without an answer, or with one of 500 and above."""
     slowest_ms: int
+
+
+class Part(StrEnum):
+    """Which of a project's compose projects a service runs in."""
+
+    RELEASE = "release"
+    DATA = "data"
+    EDGE = "edge"
+
+
+@dataclass(frozen=True)
+class Deed:
+    """What became of one service in a change, as it was seen: containers before and after, twelve digits of each id."""
+
+    name: str
+    part: str
+    """One of Part."""
+    action: str
+    """create, replace, keep or remove, as in a plan."""
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    image: str = ""
+    """Id of the image that its containers run, twelve digits of it."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """Migrations of one service."""
+
+    service: str
+    names: tuple[str, ...] = ()
+    """What was pending, as the framework calls it; empty when it could not be asked."""
+    before: Mapping[str, str] = field(default_factory=dict)
+    """What leads back to the schema before: each target by what it is a target of (see `model/migrations.py`)."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +93,14 @@ class Entry:
     migrated: bool = False
     backup: str = ""
     """Id of the backup taken before migrating."""
+    migrations: tuple[Ran, ...] = ()
+    """What was migrated, by service."""
+    reversed: bool = False
+    """Whether the migrations since the release were taken back with it."""
+    pushed: tuple[str, ...] = ()
+    """Images that the host was sent."""
+    deeds: tuple[Deed, ...] = ()
+    """What became of every service, as it was seen when the change had ended."""
     probes: Probes | None = None
     reason: str = ""
     """Why it failed."""
@@ -63,16 +113,26 @@ class Entry:
 def parse_journal(text: str) -> tuple[Entry, ...]:
     """Entries in order. Lines that cannot be read (half-written, or of a later version) are left out."""
     entries = []
-    known = {one.name for one in dataclasses.fields(Entry)}
     for line in text.splitlines():
         try:
             raw = json.loads(line)
             raw |= {"at": datetime.fromisoformat(raw["at"]), "outcome": Outcome(raw["outcome"])}
             raw |= {"probes": Probes(**raw["probes"])} if raw.get("probes") else {}
-            entries.append(Entry(**{key: value for key, value in raw.items() if key in known}))
+            raw |= {"migrations": tuple(_built(Ran, one) for one in raw.get("migrations") or ())}
+            raw |= {"deeds": tuple(_built(Deed, one) for one in raw.get("deeds") or ())}
+            raw |= {"pushed": tuple(raw.get("pushed") or ())}
+            entries.append(_built(Entry, raw))
         except (ValueError, KeyError, TypeError):
             continue
     return tuple(entries)
+
+
+def _built(kind: type[Built], raw: Mapping[str, Any]) -> Built:
+    """A value from its fields, those of a later version left out; lists become tuples."""
+    known = {one.name for one in dataclasses.fields(kind)}  # type: ignore[arg-type]  # all of them are dataclasses
+    return kind(
+        **{key: tuple(value) if isinstance(value, list) else value for key, value in raw.items() if key in known}
+    )
 
 
 def interrupted(entries: tuple[Entry, ...]) -> Entry | None:
@@ -89,3 +149,12 @@ def served(entries: Iterable[Entry]) -> tuple[str, ...]:
         if found and found not in releases[-1:]:
             releases.append(found)
     return tuple(releases)
+
+
+def replacing_s(entries: Iterable[Entry], service: str) -> float | None:
+    """How long it took the last time that a data service was replaced; None when that was never seen."""
+    for entry in reversed(tuple(entries)):
+        replaced = any(one.name == service and one.part == Part.DATA and one.action == REPLACED for one in entry.deeds)
+        if replaced and DATA_STEP in entry.steps:
+            return entry.steps[DATA_STEP]
+    return None

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from deploy.model.checks import check_host, check_stack, require_none
+from deploy.model.checks import check_carried, check_host, check_stack, require_none
+from deploy.model.edge import Tls
 from deploy.model.errors import DeployError
 from deploy.model.facts import Container, Facts, parse_facts
 from tests.unit.examples import LAYOUT, NOW, facts, model, record, stack
@@ -38,8 +39,8 @@ sha256:bb <none>:<none>
 sha256:aa sha256:1 sha256:2
 sha256:bb
 @@containers
-shop-data-db-1\trunning\tUp 2 minutes (healthy)\tshop-data\tdb\tpostgres:17\t5432/tcp
-shop-x-web-1\trunning\tUp 3 seconds (health: starting)\tshop-x\tweb\tshop/web:1\t
+shop-data-db-1\trunning\tUp 2 minutes (healthy)\tshop-data\tdb\tpostgres:17\t5432/tcp\tc0ffee
+shop-x-web-1\trunning\tUp 3 seconds (health: starting)\tshop-x\tweb\tshop/web:1\t\tbeef
 @@listening
 0.0.0.0:22
 [::]:80
@@ -49,6 +50,8 @@ shop-x-web-1\trunning\tUp 3 seconds (health: starting)\tshop-x\tweb\tshop/web:1\
 {RECORD.to_json()}
 @@release broken
 {{
+@@warm
+{RECORD.id}=1795262460
 @@data
 {{"db": {{"image": "1"}}}}
 @@end
@@ -75,6 +78,8 @@ def test_facts_are_read() -> None:
     assert found.root_writable
     assert not found.sudo
     assert found.data == {"db": {"image": "1"}}
+    assert [container.id for container in found.containers] == ["c0ffee", "beef"]
+    assert found.warm == {RECORD.id: found.now + timedelta(minutes=1)}
 
 
 def test_half_a_text_is_not_taken_for_facts() -> None:
@@ -127,7 +132,12 @@ def test_a_good_host_has_no_problems() -> None:
         ),
         ({"compose_version": ""}, {}, "docker compose v2 is not installed → inv host.setup --host app1"),
         ({"compose_version": "2.2.0"}, {}, "docker compose 2.2.0 is older than 2.17"),
-        ({"architecture": "arm64"}, {}, "the host is arm64, images are built for amd64 here"),
+        ({"architecture": "arm64"}, {}, "the host is arm64, images would be built for amd64"),
+        (
+            {"listening": frozenset({22, 443})},
+            {"tls": Tls({"shop.example.com": "nginx"}, "ops@example.com", "https://ca.example.com/dir")},
+            "port 443 (for certificates) is held by a process outside Docker → stop it, or set `acme: false`",
+        ),
         ({"root_writable": False}, {}, "user deploy can neither write to /opt/shop nor use sudo"),
         ({"data_free_bytes": 2 << 30}, {"incoming_bytes": 1 << 30}, "2.1 GB are free, 3.4 GB are needed"),
         ({"listening": frozenset({80})}, {}, "port 80 (for nginx) is held by a process outside Docker"),
@@ -196,7 +206,7 @@ def test_an_app_service_cannot_share_the_network_of_a_data_service() -> None:
     document = model()
     document["services"]["backend"]["network_mode"] = "service:db"
 
-    assert any("shares the network of db" in message and fatal for message, fatal in local(document))
+    assert any("shares the network of db" in one.message and one.fatal for one in check_carried(stack(document)))
 
 
 def test_containers_of_a_release_are_told_from_others() -> None:
@@ -204,3 +214,15 @@ def test_containers_of_a_release_are_told_from_others() -> None:
 
     assert {one.service for one in found.release_containers(LAYOUT, RECORD.id)} == {"backend", "worker", "nginx"}
     assert dataclasses.replace(found, edge_serves="").live == RECORD
+
+
+def test_a_name_that_no_resolver_asks_for_is_an_error() -> None:
+    layout = dataclasses.replace(LAYOUT, project="customer-portal-production")
+    release = dataclasses.replace(RECORD, id="20261125-091353-8f25ddf-dirty")
+
+    (problem,) = check_host(facts(), release, layout, architecture="amd64", incoming_bytes=0, now=NOW)
+
+    assert "customer-portal-production-20261125-091353-8f25ddf-dirty-nginx-1: 64 characters" in problem.message
+    assert "at most 25 characters" in problem.remedy
+    shorter = dataclasses.replace(LAYOUT, project="customer-portal-productio")
+    assert not list(check_host(facts(), release, shorter, architecture="amd64", incoming_bytes=0, now=NOW))

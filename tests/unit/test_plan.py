@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from deploy.model.edge import EMPTY, listeners_of, target_of
+from deploy.model.edge import EMPTY, Tls, listeners_of, target_of
 from deploy.model.journal import Entry, Outcome
 from deploy.model.kinds import Kind
 from deploy.model.plan import Action, EdgeAction, Plan, Wanted, make_plan
@@ -46,6 +46,33 @@ def test_a_first_deploy_creates_everything() -> None:
     assert not made.noop
 
 
+def migrating(names: tuple[str, ...] | None, release_id: str = "20261121-120000-1a2b3c4") -> ReleaseRecord:
+    fresh = changed("backend", image="new") if release_id != LIVE.id else LIVE
+    services = dict(fresh.services)
+    services["backend"] = dataclasses.replace(services["backend"], migrations=names)
+    return dataclasses.replace(fresh, services=services)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "told"),
+    [
+        (("shop.0001",), ("shop.0001", "shop.0002", "mail.0001"), {"backend": ("shop.0002", "mail.0001")}),
+        (("shop.0001",), ("shop.0001",), {"backend": ()}),
+        (None, ("shop.0001",), {}),
+        (("shop.0001",), None, {}),
+    ],
+    ids=["new ones", "none is new", "the live release cannot tell", "nobody can tell"],
+)
+def test_migrations_that_the_live_release_does_not_have_are_named(
+    before: tuple[str, ...] | None, now: tuple[str, ...] | None, told: dict[str, tuple[str, ...]]
+) -> None:
+    assert plan(migrating(now), facts(migrating(before, LIVE.id))).migrations == told
+
+
+def test_a_first_deploy_names_every_migration() -> None:
+    assert plan(migrating(("shop.0001",)), facts()).migrations == {"backend": ("shop.0001",)}
+
+
 def test_images_that_are_here_are_not_built_again() -> None:
     assert plan(record(), facts(), frozenset({"shop/backend:0123456789abcdef"})).build == ()
 
@@ -73,14 +100,14 @@ def test_one_changed_service_takes_the_release_with_it_and_says_why() -> None:
 def test_a_service_that_is_not_running_is_a_reason() -> None:
     made = plan(record(), facts(LIVE, containers=running(LIVE, backend="exited")))
 
-    assert actions(made)["backend"] == (Action.REPLACE, ("not running: exited",))
+    assert actions(made)["backend"] == (Action.CREATE, ("not running: exited",))
 
 
 def test_a_service_that_is_gone_from_the_host_is_a_reason() -> None:
     containers = tuple(one for one in running(LIVE) if one.service != "worker")
 
     assert actions(plan(record(), facts(LIVE, containers=containers)))["worker"] == (
-        Action.REPLACE,
+        Action.CREATE,
         ("not running: missing",),
     )
 
@@ -127,6 +154,31 @@ def test_the_edge_is_touched_as_little_as_its_ports_allow(port: Port, action: Ed
     assert made.edge == action
     assert made.noop == (action == EdgeAction.SWITCH)
     assert any("the edge is replaced" in gap for gap in made.gaps) == (action == EdgeAction.RECREATE)
+
+
+@pytest.mark.parametrize(
+    ("runs", "why"),
+    [
+        (("sha256:older", ""), "its image is newer"),
+        (("sha256:2", "made by an older version"), "its definition changes"),
+    ],
+)
+def test_an_edge_that_is_no_longer_what_it_should_be_is_replaced_and_announced(runs: tuple[str, str], why: str) -> None:
+    made = plan(record(), facts(LIVE, edge_runs=runs))
+
+    assert made.edge == EdgeAction.RECREATE
+    assert f"the edge is replaced because {why}: one to three seconds of refused connections" in made.gaps[0]
+    assert not made.noop
+
+
+def test_names_bring_port_443_and_the_image_of_their_acme_client() -> None:
+    tls = Tls({"shop.example.com": "nginx"}, "ops@example.com", "https://ca.example.com/dir")
+    made = make_plan(Wanted(record(), frozenset(), 0, (), tls), facts(LIVE), LAYOUT)
+
+    assert made.edge == EdgeAction.RECREATE
+    assert made.push == ("goacme/lego:v4.9.1",)
+    assert made.ports == ("80", "443")
+    assert "its public ports change" in made.gaps[0]
 
 
 def test_a_stopped_edge_is_started() -> None:

@@ -2,7 +2,8 @@
 #
 #   facts.sh ROOT PROJECT
 #
-# Sections start with a line "@@name"; docker's own formats in between, parsed by deploy/model/facts.py.
+# Sections start with a line "@@name"; docker's own formats in between, parsed by deploy/model/facts.py. What asks the
+# engine runs side by side, since every question starts a client.
 set -eu
 
 root=$1
@@ -10,53 +11,103 @@ project=$2
 section() { printf '@@%s\n' "$*"; }
 file() { if [ -f "$2" ]; then section "$1"; cat "$2"; printf '\n'; fi; }
 
+about_host() {
+    printf 'user=%s\n' "$(id -un)"
+    printf 'arch=%s\n' "$(uname -m)"
+    printf 'now=%s\n' "$(date +%s)"
+    printf 'timezone=%s\n' "$(date +%z)"
+    if [ -r /etc/os-release ]; then
+        sed -n 's/^PRETTY_NAME="\{0,1\}\([^"]*\)"\{0,1\}$/distribution=\1/p' /etc/os-release
+    fi
+    parent=$root
+    until [ -d "$parent" ]; do parent=${parent%/*}; parent=${parent:-/}; done
+    if [ -w "$parent" ]; then printf 'root_writable=yes\n'; fi
+    if sudo -n true 2>/dev/null; then printf 'sudo=yes\n'; fi
+    df -Pk "$parent" | awk 'NR == 2 { printf "root_free_kb=%s\n", $4 }'
+    if command -v zstd >/dev/null; then printf 'zstd=yes\n'; fi
+    awk '$1 == "MemAvailable:" { printf "memory_kb=%s\n", $2 }' /proc/meminfo
+}
+compose() { printf 'compose=%s\n' "$(docker compose version --short 2>/dev/null)"; }
+data_disk() {
+    about=$(docker info --format '{{.DockerRootDir}}|{{.DriverStatus}}' 2>/dev/null || true)
+    case $about in *io.containerd.snapshotter*) printf 'containerd=yes\n' ;; esac
+    data_root=${about%%|*}
+    if [ -n "$data_root" ]; then
+        # the data root may be closed to us: its nearest readable parent is on the same disk more often than not
+        df -Pk "$data_root" 2>/dev/null | awk 'NR == 2 { printf "data_free_kb=%s\ndata_kb=%s\n", $4, $2 }'
+    fi
+}
+layers() {
+    docker image ls --quiet --no-trunc 2>/dev/null | sort -u |
+        xargs -r docker image inspect --format '{{.Id}}{{range .RootFS.Layers}} {{.}}{{end}}' 2>/dev/null || true
+}
+containers() {
+    docker ps --all --no-trunc --format '{{.Names}}	{{.State}}	{{.Status}}	{{.Label "com.docker.compose.project"}}	{{.Label "com.docker.compose.service"}}	{{.Image}}	{{.Ports}}	{{.ID}}' 2>/dev/null || true
+}
+live_slot() {
+    questions='show map /usr/local/etc/haproxy/live.map'
+    for pem in "$root"/edge/certs/*.pem; do
+        if [ -f "$pem" ]; then questions="$questions;show ssl cert /certs/${pem##*/}"; fi
+    done
+    docker exec "$project-edge-edge-1" bash -c 'exec 3<>/dev/tcp/127.0.0.1/9999; printf "%s\n" "$1" >&3; cat <&3' ask "$questions" 2>/dev/null || true
+}
+edge_runs() {
+    docker container inspect --format '{{index .Config.Labels "com.docker.compose.image"}} {{index .Config.Labels "windlass.edge"}}' "$project-edge-edge-1" 2>/dev/null || true
+}
+# What the containers of the project that was started by hand mount: asked for as long as no release of ours serves.
+by_hand() {
+    if [ -L "$root/current" ]; then return 0; fi
+    # shellcheck disable=SC2016  # the engine's variables, not the shell's
+    docker ps --quiet --no-trunc --filter "label=com.docker.compose.project=$project" 2>/dev/null |
+        xargs -r docker container inspect --format '{{$id := .Id}}{{range .Mounts}}{{printf "%s\t%s\t%s\t%s\n" $id .Type (or .Name .Source) .Destination}}{{end}}' 2>/dev/null || true
+}
+
+answers=$(mktemp -d)
+trap 'rm -rf "$answers"' EXIT
+about_host >"$answers/host" &
+{ docker version --format 'version={{.Server.Version}}' || true; } >"$answers/version" 2>&1 &
+compose >"$answers/compose" &
+data_disk >"$answers/disk" &
+{ docker image ls --no-trunc --format '{{.ID}} {{.Repository}}:{{.Tag}}' || true; } >"$answers/images" 2>/dev/null &
+layers >"$answers/layers" &
+containers >"$answers/containers" &
+live_slot >"$answers/edge-live" &
+edge_runs >"$answers/edge-runs" &
+by_hand >"$answers/by-hand" &
+wait
+
 section host
-printf 'user=%s\n' "$(id -un)"
-printf 'arch=%s\n' "$(uname -m)"
-printf 'now=%s\n' "$(date +%s)"
-printf 'timezone=%s\n' "$(date +%z)"
-if [ -r /etc/os-release ]; then sed -n 's/^PRETTY_NAME="\{0,1\}\([^"]*\)"\{0,1\}$/distribution=\1/p' /etc/os-release; fi
-parent=$root
-until [ -d "$parent" ]; do parent=${parent%/*}; parent=${parent:-/}; done
-if [ -w "$parent" ]; then printf 'root_writable=yes\n'; fi
-if sudo -n true 2>/dev/null; then printf 'sudo=yes\n'; fi
-df -Pk "$parent" | awk 'NR == 2 { printf "root_free_kb=%s\n", $4 }'
-
-if command -v zstd >/dev/null; then printf 'zstd=yes\n'; fi
-awk '$1 == "MemAvailable:" { printf "memory_kb=%s\n", $2 }' /proc/meminfo
-
+cat "$answers/host"
 section engine
-docker version --format 'version={{.Server.Version}}' 2>&1 || true
-printf 'compose=%s\n' "$(docker compose version --short 2>/dev/null)"
-data_root=$(docker info --format '{{.DockerRootDir}}' 2>/dev/null || true)
-if [ -n "$data_root" ]; then
-    # the data root may be closed to us: its nearest readable parent is on the same disk more often than not
-    df -Pk "$data_root" 2>/dev/null | awk 'NR == 2 { printf "data_free_kb=%s\n", $4 }'
-fi
-
-section images
-docker image ls --no-trunc --format '{{.ID}} {{.Repository}}:{{.Tag}}' 2>/dev/null || true
-
-section layers
-docker image ls --quiet --no-trunc 2>/dev/null | sort -u |
-    xargs -r docker image inspect --format '{{.Id}}{{range .RootFS.Layers}} {{.}}{{end}}' 2>/dev/null || true
-
-section containers
-docker ps --all --no-trunc --format '{{.Names}}	{{.State}}	{{.Status}}	{{.Label "com.docker.compose.project"}}	{{.Label "com.docker.compose.service"}}	{{.Image}}	{{.Ports}}' 2>/dev/null || true
+cat "$answers/version" "$answers/compose" "$answers/disk"
+for name in images layers containers by-hand edge-live edge-runs; do
+    section "$name"
+    cat "$answers/$name"
+done
 
 section listening
 ss -H -ltn 2>/dev/null | awk '{ print $4 }' || true
 
 if [ -L "$root/current" ]; then section current; basename "$(readlink "$root/current")"; fi
 for record in "$root"/releases/*/release.json; do
-    if [ -f "$record" ]; then file "release $(basename "$(dirname "$record")")" "$record"; fi
+    if [ -f "$record" ]; then
+        folder=${record%/release.json}
+        file "release ${folder##*/}" "$record"
+    fi
+done
+section warm
+for mark in "$root"/releases/*/warm-until; do
+    if [ -f "$mark" ]; then
+        folder=${mark%/warm-until}
+        printf '%s=%s\n' "${folder##*/}" "$(cat "$mark")"
+    fi
 done
 file edge "$root/edge/state.json"
-edge=$(docker ps --quiet --filter "name=^$project-edge-edge-1\$" 2>/dev/null || true)
-if [ -n "$edge" ]; then
-    section edge-live
-    docker exec "$edge" bash -c 'exec 3<>/dev/tcp/127.0.0.1/9999; echo "show map /usr/local/etc/haproxy/live.map" >&3; cat <&3' 2>/dev/null || true
-fi
+file maintenance "$root/edge/maintenance.json"
+section certificate-failures
+for failed in "$root"/edge/certs/*.failed; do
+    if [ -f "$failed" ]; then printf '%s %s\n' "$(basename "$failed" .failed)" "$(head -c 1000 "$failed" | tr '\n' ' ')"; fi
+done
 file data "$root/data/state.json"
 file frozen "$root/frozen.json"
 # the note of a holder that was killed may still be there; the lock itself is not

@@ -1,113 +1,24 @@
-"""What one round trip to a host found."""
+"""Reading what `facts.sh` printed."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
-from deploy.model.edge import EdgeState
+from deploy.model.edge import EdgeState, parse_certificates
 from deploy.model.errors import DeployError
-from deploy.model.journal import Entry, parse_journal
+from deploy.model.facts.found import ARCHITECTURES, Container, Facts, Mounted
+from deploy.model.journal import parse_journal
 from deploy.model.layers import Layers
-from deploy.model.layout import HostLayout
 from deploy.model.release import ReleaseRecord
 
 _KB = 1024
-# `uname -m` to the names that images are built for
-ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "s390x": "s390x", "ppc64le": "ppc64le"}
-
-
-@dataclass(frozen=True)
-class Container:
-    """A container on the host."""
-
-    name: str
-    state: str
-    """created, running, exited, …"""
-    status: str
-    """Docker's words, with the health: "Up 3 minutes (healthy)"."""
-    project: str
-    service: str
-    image: str
-    ports: str
-
-    @property
-    def running(self) -> bool:
-        return self.state == "running"
-
-    @property
-    def health(self) -> str:
-        """healthy, unhealthy, starting, or the state where there is no health check."""
-        for word in ("unhealthy", "healthy", "starting"):
-            if f"({word})" in self.status or f"health: {word}" in self.status:
-                return word
-        return self.state
-
-
-@dataclass(frozen=True)
-class Facts:
-    """A host as it was found."""
-
-    host: str
-    user: str
-    architecture: str
-    distribution: str
-    now: datetime
-    root_writable: bool
-    sudo: bool
-    engine_version: str
-    """Empty when no engine answers; `engine_error` then says why."""
-    engine_error: str
-    compose_version: str
-    data_free_bytes: int
-    images: Mapping[str, str]
-    """Reference to image id."""
-    layers: Mapping[str, Layers]
-    """Image id to its layers."""
-    zstd: bool
-    """Whether there is a `zstd` to decompress deltas with."""
-    memory_bytes: int
-    """What can be used without swapping."""
-    containers: tuple[Container, ...]
-    listening: frozenset[int]
-    current: str
-    """What the `current` link names; empty before the first release."""
-    releases: Mapping[str, ReleaseRecord]
-    unreadable: tuple[str, ...]
-    """Releases whose record cannot be read, with the reason."""
-    edge: EdgeState | None
-    edge_serves: str
-    """The slot that the running edge sends requests to; empty when it does not run."""
-    data: Mapping[str, Any] = field(repr=False)
-    """State of the data project: parts of each service by name."""
-    lock: Mapping[str, str]
-    """Who holds the project's lock right now: `by`, `purpose`, `since`. Empty when nobody does."""
-    frozen: Mapping[str, str]
-    """Who asked that nothing be changed: `by`, `since`, `message`. Empty when nobody did."""
-    journal: tuple[Entry, ...]
-
-    @property
-    def live(self) -> ReleaseRecord | None:
-        """The release that users see. The running edge knows best; without one, the `current` link says."""
-        if self.edge and self.edge_serves in self.edge.slots:
-            target = self.edge.slots[self.edge_serves]
-            if target and target.release in self.releases:
-                return self.releases[target.release]
-        return self.releases.get(self.current)
-
-    def of_project(self, project: str) -> tuple[Container, ...]:
-        return tuple(container for container in self.containers if container.project == project)
-
-    def release_containers(self, layout: HostLayout, release_id: str) -> tuple[Container, ...]:
-        return self.of_project(layout.release_project(release_id))
 
 
 def parse_facts(text: str, host: str) -> Facts:
     """Facts from what `facts.sh` printed. Raises DeployError when the text is not whole."""
-    sections = dict(_sections(text))
+    sections = sections_of(text)
     if "end" not in sections:
         raise DeployError(f"{host}: its facts could not be read", "run the command again", details=text[-2000:])
     about = _pairs(sections["host"]) | _pairs(sections["engine"])
@@ -127,6 +38,7 @@ def parse_facts(text: str, host: str) -> Facts:
         images=dict(_images(sections["images"])),
         layers=dict(_layers(sections["layers"])),
         zstd="zstd" in about,
+        containerd="containerd" in about,
         memory_bytes=int(about.get("memory_kb", 0)) * _KB,
         containers=tuple(_containers(sections["containers"])),
         listening=frozenset(_ports(sections["listening"])),
@@ -135,11 +47,26 @@ def parse_facts(text: str, host: str) -> Facts:
         unreadable=unreadable,
         edge=EdgeState.from_json(sections["edge"]) if "edge" in sections else None,
         edge_serves=_live_slot(sections.get("edge-live", "")),
+        edge_runs=_edge_runs(sections.get("edge-runs", "")),
+        certificates=tuple(parse_certificates(sections.get("edge-live", ""), sections.get("certificate-failures", ""))),
+        maintenance=json.loads(sections.get("maintenance") or "{}"),
         data=json.loads(sections.get("data") or "{}"),
         lock=json.loads(sections.get("lock") or "{}"),
         frozen=json.loads(sections.get("frozen") or "{}"),
         journal=parse_journal(sections.get("journal", "")),
+        warm={
+            name: datetime.fromtimestamp(int(until), UTC)
+            for name, until in _pairs(sections.get("warm", "")).items()
+            if until.isdigit()
+        },
+        data_bytes=int(about.get("data_kb", 0)) * _KB,
+        mounted=_mounted(sections.get("by-hand", "")),
     )
+
+
+def sections_of(text: str) -> dict[str, str]:
+    """What our scripts print: sections by name, each begun by a line of "@@name"."""
+    return dict(_sections(text))
 
 
 def _sections(text: str) -> Iterator[tuple[str, str]]:
@@ -187,11 +114,21 @@ def _layers(text: str) -> Iterator[tuple[str, Layers]]:
 
 
 def _containers(text: str) -> Iterator[Container]:
-    fields = 7
+    fields = 8
     for line in text.splitlines():
         parts = line.split("\t")
         if len(parts) == fields:
             yield Container(*parts)
+
+
+def _mounted(text: str) -> dict[str, tuple[Mounted, ...]]:
+    found: dict[str, tuple[Mounted, ...]] = {}
+    fields = 4
+    for line in text.splitlines():
+        parts = line.split("\t")
+        if len(parts) == fields:
+            found[parts[0]] = (*found.get(parts[0], ()), Mounted(*parts[1:]))
+    return found
 
 
 def _ports(text: str) -> Iterator[int]:
@@ -199,6 +136,11 @@ def _ports(text: str) -> Iterator[int]:
         port = line.rpartition(":")[2]
         if port.isdigit():
             yield int(port)
+
+
+def _edge_runs(text: str) -> tuple[str, str]:
+    image, _, definition = text.strip().partition(" ")
+    return image, definition
 
 
 def _live_slot(text: str) -> str:

@@ -1,111 +1,18 @@
-"""A plan: everything a deploy will do to a host and why, as a value computed from what is wanted and what was found."""
+"""From what is wanted and what was found to a plan."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
 
 from deploy.model.edge import IMAGE as EDGE_IMAGE
-from deploy.model.edge import EdgeState, Listener, listeners_of, render_compose
+from deploy.model.edge import Listener, Tls, definition, images, listeners_of
 from deploy.model.facts import Container, Facts
 from deploy.model.fingerprint import changed_parts
-from deploy.model.journal import interrupted
+from deploy.model.journal import interrupted, replacing_s
 from deploy.model.kinds import Kind
 from deploy.model.layout import HostLayout
+from deploy.model.plan.values import Action, EdgeAction, Plan, ServicePlan, Wanted
 from deploy.model.release import ReleaseRecord, ServiceRecord
-
-
-class Action(StrEnum):
-    """What happens to a service."""
-
-    CREATE = "create"
-    REPLACE = "replace"
-    KEEP = "keep"
-    REMOVE = "remove"
-
-
-class EdgeAction(StrEnum):
-    """What happens to the edge beyond being pointed at the new release."""
-
-    NONE = "none"
-    """There is no public port."""
-    START = "start"
-    SWITCH = "switch"
-    RELOAD = "reload"
-    """Its configuration changes; it goes on answering."""
-    RECREATE = "recreate"
-    """Its published ports change: it is replaced, with a gap."""
-
-
-@dataclass(frozen=True)
-class ServicePlan:
-    """What happens to one service, and why."""
-
-    name: str
-    kind: Kind
-    action: Action
-    reasons: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a deploy will do to one host."""
-
-    host: str
-    project: str
-    release: str
-    """Id of the release to be made."""
-    previous: str
-    """Id of the release that serves now; empty on a first deploy."""
-    services: tuple[ServicePlan, ...]
-    data: tuple[ServicePlan, ...]
-    edge: EdgeAction
-    ports: tuple[str, ...]
-    """Public ports after the deploy."""
-    build: tuple[str, ...]
-    """Services whose image has to be built."""
-    push: tuple[str, ...]
-    """Images that the host lacks."""
-    push_bytes: int
-    """About how many bytes of layers it lacks, before compression, of those of them that this machine has already."""
-    migrate: tuple[str, ...]
-    """Services whose migrations are looked at, and run when some are pending."""
-    leftovers: tuple[str, ...]
-    """What an earlier change that was killed has left running, in sentences."""
-    gaps: tuple[str, ...]
-    """What users may notice, in sentences."""
-    warnings: tuple[str, ...]
-
-    @property
-    def changes(self) -> bool:
-        """Whether a new release is needed."""
-        return any(service.action != Action.KEEP for service in (*self.services, *self.data))
-
-    @property
-    def noop(self) -> bool:
-        """Whether the host already is as it should be."""
-        return not self.changes and not self.leftovers
-
-    def to_json(self) -> dict[str, Any]:
-        return dataclasses.asdict(self) | {"noop": self.noop}
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What should run on the host."""
-
-    record: ReleaseRecord
-    """The release to be made. Its images are not pinned yet."""
-    built_here: frozenset[str]
-    """Images that this machine has."""
-    lacked_bytes: int
-    """About how many bytes of layers of these the host lacks."""
-    migrating: tuple[str, ...]
-    """Services that declare how to migrate."""
-    warnings: tuple[str, ...] = ()
 
 
 def make_plan(wanted: Wanted, facts: Facts, layout: HostLayout) -> Plan:
@@ -113,12 +20,13 @@ def make_plan(wanted: Wanted, facts: Facts, layout: HostLayout) -> Plan:
     live = facts.live
     listeners = listeners_of(wanted.record)
     data = _data(wanted.record, facts, layout)
-    edge = _edge(listeners, facts, layout)
+    edge = _edge(listeners, wanted.tls, facts, layout)
     moves = any(one.action != Action.KEEP for one in data) or edge not in {EdgeAction.NONE, EdgeAction.SWITCH}
     services = _services(wanted.record, live, facts, layout, moves=moves)
     changing = any(plan.action != Action.KEEP for plan in services)
-    images = [service.image for service in wanted.record.services.values()] + ([EDGE_IMAGE] if listeners else [])
-    push = tuple(image for image in dict.fromkeys(images) if image not in facts.images)
+    needed = [service.image for service in wanted.record.services.values()]
+    needed += images(wanted.tls) if listeners else ()
+    push = tuple(image for image in dict.fromkeys(needed) if image not in facts.images)
     build = tuple(
         name
         for name, service in wanted.record.services.items()
@@ -132,15 +40,30 @@ def make_plan(wanted: Wanted, facts: Facts, layout: HostLayout) -> Plan:
         services=services,
         data=data,
         edge=edge,
-        ports=tuple(str(listener.port) for listener in listeners),
+        ports=(*(str(listener.port) for listener in listeners), *(("443",) if wanted.tls else ())),
+        ports_before=_ports_before(facts),
         build=build,
         push=push,
         push_bytes=wanted.lacked_bytes,
         migrate=wanted.migrating if changing else (),
+        migrations=dict(_migrations(wanted, live)) if changing else {},
+        found=wanted.found if changing else (),
+        by_hand=tuple(sorted({one.service for one in facts.by_hand(layout)})),
         leftovers=tuple(_leftovers(facts, layout)),
-        gaps=tuple(_gaps(data, edge, wanted.record, live)),
+        gaps=(
+            *_gaps(data, edge, wanted.record, live, _why_anew(listeners, wanted.tls, facts)),
+            *_taking_over(facts.by_hand(layout), wanted.record, listeners),
+        ),
         warnings=wanted.warnings,
     )
+
+
+def _migrations(wanted: Wanted, live: ReleaseRecord | None) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for name in wanted.migrating:
+        names = wanted.record.services[name].migrations
+        before = live.services[name].migrations if live and name in live.services else ()
+        if names is not None and before is not None:
+            yield name, tuple(one for one in names if one not in before)
 
 
 def _services(
@@ -163,9 +86,18 @@ def _services(
         elif not changing:
             plans.append(ServicePlan(name, service.kind, Action.KEEP))
         else:
-            plans.append(ServicePlan(name, service.kind, Action.REPLACE, reasons[name] or ("moves with the release",)))
+            action = Action.REPLACE if _runs(name, service, containers) else Action.CREATE
+            plans.append(ServicePlan(name, service.kind, action, reasons[name] or ("moves with the release",)))
     plans += [ServicePlan(name, live.services[name].kind, Action.REMOVE, ("no longer in the stack",)) for name in gone]
     return tuple(plans)
+
+
+def _runs(name: str, service: ServiceRecord, containers: Iterable[Container]) -> bool:
+    """Whether the live release has something of a service to be replaced; a job that has ended counts."""
+    return any(
+        one.service == name and (one.running or service.kind == Kind.JOB or (service.may_end and one.ended_well))
+        for one in containers
+    )
 
 
 def _reasons(
@@ -180,7 +112,7 @@ def _reasons(
         return parts
     if service.kind == Kind.JOB:
         return ()
-    running = [container for container in own if container.running]
+    running = [container for container in own if container.running or (service.may_end and container.ended_well)]
     if len(running) < service.replicas:
         states = ", ".join(container.state for container in own if not container.running) or "missing"
         return (f"not running: {states}",)
@@ -199,8 +131,9 @@ def _data(record: ReleaseRecord, facts: Facts, layout: HostLayout) -> tuple[Serv
         if known is None:
             plans.append(ServicePlan(name, service.kind, Action.CREATE, ("first release",)))
         elif parts := changed_parts(known, service.parts):
-            plans.append(ServicePlan(name, service.kind, Action.REPLACE, parts))
-        elif not any(container.service == name and container.running for container in containers):
+            action = Action.REPLACE if _runs(name, service, containers) else Action.CREATE
+            plans.append(ServicePlan(name, service.kind, action, parts, gap_s=replacing_s(facts.journal, name)))
+        elif not _runs(name, service, containers):
             plans.append(ServicePlan(name, service.kind, Action.CREATE, ("not running",)))
         else:
             plans.append(ServicePlan(name, service.kind, Action.KEEP))
@@ -213,42 +146,78 @@ def _data(record: ReleaseRecord, facts: Facts, layout: HostLayout) -> tuple[Serv
     return tuple(plans)
 
 
-def _edge(listeners: tuple[Listener, ...], facts: Facts, layout: HostLayout) -> EdgeAction:
+def _edge(listeners: tuple[Listener, ...], tls: Tls | None, facts: Facts, layout: HostLayout) -> EdgeAction:
     if not listeners:
         return EdgeAction.NONE
     state = facts.edge
-    running = any(container.running for container in facts.of_project(layout.edge_project))
+    running = any(
+        container.running and container.service == "edge" for container in facts.of_project(layout.edge_project)
+    )
     if state is None or not running:
         return EdgeAction.START
-    if _published(state, layout) != _published(state.listening(listeners), layout):
+    wanted = state.listening(listeners, tls)
+    if facts.edge_runs != (facts.images.get(EDGE_IMAGE), definition(wanted)):
         return EdgeAction.RECREATE
-    return EdgeAction.SWITCH if state.listeners == listeners else EdgeAction.RELOAD
+    return EdgeAction.SWITCH if state == wanted else EdgeAction.RELOAD
 
 
-def _published(state: EdgeState, layout: HostLayout) -> dict[str, Any]:
-    return render_compose(state, layout)
+def _ports_before(facts: Facts) -> tuple[str, ...]:
+    if facts.edge is None:
+        return ()
+    return (*(str(listener.port) for listener in facts.edge.listeners), *(("443",) if facts.edge.tls else ()))
+
+
+def _why_anew(listeners: tuple[Listener, ...], tls: Tls | None, facts: Facts) -> str:
+    """What an edge that is replaced is replaced for."""
+    state = facts.edge
+    before = {listener.port.published for listener in state.listeners} if state else set()
+    if before != {listener.port.published for listener in listeners} or bool(tls) != bool(state and state.tls):
+        return "its public ports change"
+    return "its image is newer" if facts.edge_runs[0] != facts.images.get(EDGE_IMAGE) else "its definition changes"
 
 
 def _gaps(
-    data: Iterable[ServicePlan], edge: EdgeAction, record: ReleaseRecord, live: ReleaseRecord | None
+    data: Iterable[ServicePlan], edge: EdgeAction, record: ReleaseRecord, live: ReleaseRecord | None, why_anew: str
 ) -> Iterable[str]:
     for plan in data:
         if plan.action == Action.REPLACE:
-            yield f"{plan.name} is replaced: requests that need it fail until it is healthy again"
+            last = f", which took {plan.gap_s:.0f} s the last time" if plan.gap_s else ""
+            yield f"{plan.name} is replaced: requests that need it fail until it is healthy again{last}"
         if plan.action == Action.REMOVE:
             yield f"{plan.name} is removed: requests that need it fail"
     if edge == EdgeAction.RECREATE:
-        yield "the edge is replaced because its public ports change: about a second of refused connections"
+        yield (
+            f"the edge is replaced because {why_anew}: one to three seconds of refused connections, "
+            "and what is in flight has one second to end"
+        )
     if live:
         for name in record.app(exclusive=True):
             yield f"{name} stops before its new version starts: {record.services[name].exclusive}"
 
 
+def _taking_over(by_hand: Iterable[Container], record: ReleaseRecord, listeners: Iterable[Listener]) -> Iterable[str]:
+    """What users notice while a stack that was started by hand is taken over."""
+    by_hand = tuple(by_hand)
+    kinds = {name: one.kind for name, one in record.services.items()}
+    for name in sorted({one.service for one in by_hand if kinds.get(one.service) == Kind.DATA}):
+        yield f"{name} is stopped and started as a service of ours on its volume: requests that need it fail meanwhile"
+    for port in sorted({one.port.published for one in listeners}):
+        holder = next((one.service for one in by_hand if one.publishes(port)), "")
+        if holder:
+            yield (
+                f"port {port} goes over from {holder} to the edge: refused connections for as long as {holder} takes "
+                "to stop, and about two seconds more"
+            )
+
+
 def _leftovers(facts: Facts, layout: HostLayout) -> Iterable[str]:
     live = facts.live
+    if live and facts.by_hand(layout):
+        names = ", ".join(sorted({one.service for one in facts.by_hand(layout)}))
+        yield f"{names} of the compose project {layout.project}, started by hand, run beside it"
     if broken := interrupted(facts.journal):
         yield f"{broken.by} began {broken.release} and never ended"
     for release_id in facts.releases:
         running = any(container.running for container in facts.release_containers(layout, release_id))
-        if running and (live is None or release_id != live.id):
+        if running and not facts.is_warm(release_id) and (live is None or release_id != live.id):
             yield f"{release_id} still runs"
