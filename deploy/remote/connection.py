@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import getpass
-import os
 import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import Future, wait
 from typing import Any
 
 import fabric
 import paramiko
 from invoke.config import Config
+from paramiko.ssh_exception import NoValidConnectionsError
 
 from deploy.model.command import Command
-from deploy.model.errors import DeployError, LinkLostError
+from deploy.model.errors import DeployError, LinkLostError, UnreachableError
+from deploy.remote.agent import agent_of
 from deploy.remote.hostkeys import CheckHostKey, KnownKey, known_keys
 from deploy.remote.target import Target
 from deploy.shell.base import Process, Shell
@@ -24,6 +28,10 @@ from deploy.shell.base import Process, Shell
 KILLED = 137  # what a shell reports for a command ended by a signal; SSH does not tell which number it was
 WINDOW_BYTES = 16 << 20  # paramiko's own 2 MiB limits a download to one window per round trip
 KEEPALIVE_S = 15
+CHANNEL_TIMEOUT_S = 30
+LOOK_UP_S = 0.5  # of a wait for a host: what another thread raises here (Ctrl-C) comes through only between two waits
+CLEAR_S = 0.01  # how long to wait between two looks whether messages may be sent
+PACKET_BYTES = 1 << 15  # as much as a message to the host can hold
 LOST_AFTER_MS = 30_000  # unacknowledged data for this long means the cable is out
 # with hardware AES these move twice the bytes of paramiko's first choice; all are OpenSSH defaults
 CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes256-ctr", "aes128-ctr")
@@ -34,26 +42,52 @@ class RemoteProcess(Process):
 
     def __init__(self, channel: paramiko.Channel, host: str, name: str) -> None:
         self._channel = channel
+        self._channel.settimeout(LOOK_UP_S)
         self._host = host
         self._name = name
 
     def write(self, data: bytes) -> None:
+        rest = memoryview(data)
         try:
-            self._channel.sendall(data)
+            while rest:
+                with contextlib.suppress(TimeoutError):
+                    sent = self._channel.send(bytes(rest[:PACKET_BYTES]))
+                    if not sent:
+                        raise EOFError
+                    rest = rest[sent:]
         except (OSError, EOFError) as error:
             raise BrokenPipeError(f"{self._host}: '{self._name}' no longer reads") from error
 
     def close_stdin(self) -> None:
-        with contextlib.suppress(OSError, EOFError):
-            self._channel.shutdown_write()
+        """As `shutdown_write`, but in one with the channel's lock.
+
+        That one sends after it has let go of it: the host's close of a command that ended at once may be answered in
+        between, and OpenSSH ends a connection that then speaks of a channel which is closed.
+        """
+        channel, transport = self._channel, self._channel.get_transport()
+        while transport.is_active():
+            with contextlib.suppress(OSError, EOFError), channel.lock:
+                # while new keys are agreed on, nothing may be sent: to wait with the lock held would stop that, too
+                if transport.clear_to_send.is_set():
+                    message = channel._send_eof()  # type: ignore[attr-defined]  # noqa: SLF001  # no other way to it
+                    if message is not None:
+                        transport._send_user_message(message)  # type: ignore[attr-defined]  # noqa: SLF001
+                    return
+            time.sleep(CLEAR_S)
 
     def read(self, size: int) -> bytes:
-        return self._channel.recv(size)
+        while True:
+            with contextlib.suppress(TimeoutError):
+                return self._channel.recv(size)
 
     def read_stderr(self, size: int) -> bytes:
-        return self._channel.recv_stderr(size)
+        while True:
+            with contextlib.suppress(TimeoutError):
+                return self._channel.recv_stderr(size)
 
     def wait(self) -> int:
+        while not self._channel.status_event.wait(LOOK_UP_S):
+            pass
         status = self._channel.recv_exit_status()
         if status == -1:  # a channel that ended without a status: the command was killed, or the link is gone
             if self._channel.get_transport().is_active():
@@ -79,13 +113,23 @@ class Host(Shell):
         self.name = target.spec
         self.config = config
         self._connection: fabric.Connection | None = None
+        self._next: Future[paramiko.Channel] | None = None
+        """A channel for the next command, opened while this one runs: opening one costs a round trip of its own."""
         self.accepted_key = ""
         """Fingerprint of the host key when this connection was the first to see it."""
 
     def start(self, command: Command) -> RemoteProcess:
         channel = self._session()
-        channel.exec_command(command.shell())
-        return RemoteProcess(channel, self.name, command.title)
+        try:
+            channel.exec_command(command.shell())
+            self._open_ahead()
+            return RemoteProcess(channel, self.name, command.title)
+        except (paramiko.SSHException, EOFError, OSError) as error:
+            raise self._lost(f"cannot start '{command.title}'", error) from error
+        except BaseException:
+            # Ctrl-C: a command that waits for its input would go on to, holding the lock that the undo needs
+            channel.close()
+            raise
 
     def connect(self) -> None:
         """Open the connection now. Raises DeployError that says what failed and what to do."""
@@ -95,20 +139,49 @@ class Host(Shell):
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
-            self._connection = None
+            self._connection = self._next = None
 
     def _session(self) -> paramiko.Channel:
         self.connect()
         transport = self._connection.transport if self._connection else None
         if transport is None or not transport.is_active():
-            raise LinkLostError(
-                f"{self.name}: the connection was lost", "check the network, then run the command again"
-            )
+            raise self._lost("the connection was lost")
+        ahead, self._next = self._next, None
         try:
-            channel: paramiko.Channel = transport.open_session(timeout=30)
+            if ahead and _ended(ahead):
+                with contextlib.suppress(paramiko.SSHException, EOFError, OSError):  # a host may allow few at once
+                    return ahead.result()
+            channel: paramiko.Channel = transport.open_session(timeout=CHANNEL_TIMEOUT_S)
         except (paramiko.SSHException, EOFError, OSError) as error:
-            raise LinkLostError(f"{self.name}: cannot open a channel ({error})", "run the command again") from error
+            raise self._lost("cannot open a channel", error) from error
         return channel
+
+    def _lost(self, what: str, error: Exception | None = None) -> LinkLostError:
+        reason = f" ({error})" if error else ""
+        return LinkLostError(f"{self.name}: {what}{reason}", "check the network, then run the command again")
+
+    def _open_ahead(self) -> None:
+        transport = self._connection.transport if self._connection else None
+        if transport is None or self._next is not None:
+            return
+        opened: Future[paramiko.Channel] = Future()
+
+        def run() -> None:
+            try:
+                opened.set_result(transport.open_session(timeout=CHANNEL_TIMEOUT_S))
+            except BaseException as error:  # noqa: BLE001  # heard by whoever takes the channel
+                opened.set_exception(error)
+
+        threading.Thread(target=run, daemon=True).start()
+        self._next = opened  # only now: Ctrl-C may come before the thread has begun, and nobody must wait for it then
+
+
+def _ended(future: Future[paramiko.Channel]) -> bool:
+    """Whether it has come to an end in time."""
+    until = time.monotonic() + CHANNEL_TIMEOUT_S
+    while not future.done() and time.monotonic() < until:
+        wait([future], LOOK_UP_S)
+    return future.done()
 
 
 def _open(host: Host) -> fabric.Connection:
@@ -120,7 +193,7 @@ def _open(host: Host) -> fabric.Connection:
         connection = _connection(host, known, passphrase)
         connection.client.set_missing_host_key_policy(policy)
         try:
-            with _agent_of(target), _proxy(target) as sock:
+            with agent_of(target), _proxy(target) as sock:
                 if sock is not None:
                     connection.connect_kwargs["sock"] = sock
                 connection.open()
@@ -197,27 +270,20 @@ def _proxy(target: Target) -> Iterator[socket.socket | None]:
         raise
 
 
-@contextlib.contextmanager
-def _agent_of(target: Target) -> Iterator[None]:
-    """IdentityAgent, for the moment of authentication: paramiko only knows the environment variable."""
-    before = os.environ.get("SSH_AUTH_SOCK")
-    if target.identity_agent and target.identity_agent != "none":
-        os.environ["SSH_AUTH_SOCK"] = target.identity_agent
-    try:
-        yield
-    finally:
-        if before is None:
-            os.environ.pop("SSH_AUTH_SOCK", None)
-        else:
-            os.environ["SSH_AUTH_SOCK"] = before
+_asking = threading.Lock()
+_passphrases: dict[str, str] = {}
+"""What was typed, by file: several hosts often want the same key, and nobody types it once for each."""
 
 
 def _ask_passphrase(target: Target) -> str | None:
     """The passphrase of an encrypted identity file, when there is one and somebody to ask."""
-    encrypted = [path for path in target.identity_files if _is_encrypted(str(path))]
+    encrypted = [str(path) for path in target.identity_files if _is_encrypted(str(path))]
     if not encrypted or not sys.stdin.isatty():
         return None
-    return getpass.getpass(f"Passphrase for {encrypted[0]}: ")
+    with _asking:
+        if encrypted[0] not in _passphrases:
+            _passphrases[encrypted[0]] = getpass.getpass(f"Passphrase for {encrypted[0]}: ")
+    return _passphrases[encrypted[0]]
 
 
 def _is_encrypted(path: str) -> bool:
@@ -242,9 +308,11 @@ def _refused(target: Target) -> DeployError:
     )
 
 
-def _unreachable(target: Target, error: BaseException) -> DeployError:
-    reason = str(error) or type(error).__name__
-    return DeployError(
+def _unreachable(target: Target, error: BaseException) -> UnreachableError:
+    if isinstance(error, NoValidConnectionsError):  # one error for each address that the name has
+        error = next(iter(error.errors.values()))
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return UnreachableError(
         f"{target.spec}: cannot connect to {target.hostname} port {target.port}: {reason}",
         f"check it with: {target.ssh.then(target.destination, 'true')}",
     )

@@ -30,7 +30,7 @@ class Terminal:
     def expect(self, pattern: str, seconds: float = 30) -> re.Match[str]:
         until = time.monotonic() + seconds
         while not (found := re.search(pattern, self.text)):
-            assert time.monotonic() < until, f"{pattern!r} did not appear; last: {self.text[-1500:]!r}"
+            assert time.monotonic() < until, f"{pattern!r} did not appear; ALL: {self.text!r}"
             self._read()
         self.text = self.text[found.end() :]
         return found
