@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pytest
 
 from deploy.model.errors import UsageError
-from deploy.model.settings import environment_names, parse_settings
+from deploy.model.settings import Acme, environment_names, parse_settings
 
 
 def test_an_empty_configuration_gives_dev_and_prod() -> None:
@@ -69,6 +69,25 @@ def test_environment_names_are_known_before_settings_are_checked() -> None:
             "it is 1",
         ),
         ({"environments": {"prod": {"keep": True}}}, "keep is not a number", "it is True"),
+        (
+            {"environments": {"prod": {"domains": {"web": "https://x"}}}},
+            "'https://x' is not a host name",
+            "shop.example.com",
+        ),
+        (
+            {"environments": {"prod": {"domains": {"web": "*.x.org"}}}},
+            "'*.x.org' is not a host name",
+            "shop.example.com",
+        ),
+        (
+            {"environments": {"prod": {"domains": {"a": "x.org", "b": "x.org"}}}},
+            "'x.org' is there twice",
+            "one service",
+        ),
+        ({"environments": {"prod": {"acme": True}}}, "acme is not a mapping, nor false", "it is True"),
+        ({"environments": {"prod": {"acme": {"mail": "x"}}}}, "acme.mail: unknown key", "did you mean 'email'?"),
+        ({"environments": {"prod": {"acme": {"email": "x y"}}}}, "'x y' is not an address", "ops@example.com"),
+        ({"environments": {"prod": {"acme": {"server": "http://x"}}}}, "is not an https address", "letsencrypt"),
         ({"environments": {"prod": {"path": "/"}}}, "'/' is not an absolute folder", "/opt/myapp"),
         ({"environments": {"prod": {"path": "srv/x"}}}, "'srv/x' is not an absolute folder", "/opt/myapp"),
         ({"project": "My Shop"}, "'My Shop' cannot name a compose project", "lower-case"),
@@ -84,8 +103,40 @@ def test_a_mistake_is_named_with_its_place_and_its_remedy(raw: dict[str, Any], m
     assert caught.value.code == 2
 
 
+def test_names_are_one_or_several_and_certificates_can_be_left_to_somebody_else() -> None:
+    declared = {"domains": {"web": "shop.example.com", "api": ["a.example.com", "b.example.com"]}}
+    settings = parse_settings({"environments": {"prod": declared, "stage": declared | {"acme": False}}}, folder="x")
+    prod = settings.environment("prod")
+
+    assert prod.domains == {"web": ("shop.example.com",), "api": ("a.example.com", "b.example.com")}
+    assert prod.acme == Acme("", "https://acme-v02.api.letsencrypt.org/directory", "")
+    assert settings.environment("stage").acme is None
+
+
+def test_files_that_are_read_later_are_found_from_anywhere() -> None:
+    declared = {"maintenance_page": "closed.html", "acme": {"ca": "ca.pem"}}
+    prod = parse_settings({"environments": {"prod": declared}}, folder="x").at(Path("/src")).environment("prod")
+
+    assert prod.acme
+    assert (prod.maintenance_page, prod.acme.ca) == ("/src/closed.html", "/src/ca.pem")
+
+
 def test_an_unknown_environment_is_answered_with_the_known_ones() -> None:
     with pytest.raises(UsageError) as caught:
         parse_settings({}, folder="x").environment("stage")
 
     assert "known: dev, prod" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("text", "free"), [("20%", 200), ("10MB", 10_000_000), ("1.5 GB", 1_500_000_000), (4000, 4000), (0, 0)]
+)
+def test_disk_that_must_stay_free_is_a_share_or_a_size(text: object, free: int) -> None:
+    raw = {"environments": {"prod": {"keep_free": text}}}
+    assert parse_settings(raw, folder="shop").environment("prod").keep_free.bytes_of(1000) == free
+
+
+@pytest.mark.parametrize("text", ["100%", "some", "-1GB", "10 XB"])
+def test_disk_that_cannot_stay_free_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=r"environments\.prod\.keep_free: .* is neither a share nor a size"):
+        parse_settings({"environments": {"prod": {"keep_free": text}}}, folder="shop")

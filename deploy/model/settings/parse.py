@@ -1,70 +1,47 @@
-"""What `invoke.yaml` says under `deploy:`, checked and typed."""
+"""Reading settings from what Invoke gives, with an error that names the key for everything that cannot be."""
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from deploy.model.errors import UsageError
+from deploy.model.errors import UsageError, nearest
+from deploy.model.settings.values import LOCAL, Acme, Environment, KeepFree, Settings
+from deploy.model.waves import AT_ONCE, CANARY, Wave, parse_waves
 
+LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
-LOCAL = "dev"
-"""The environment that the `dev.*` tasks work on: this machine's own."""
-TAKEN = ("db", "host", "sandbox", "test")
+TAKEN = ("db", "host", "sandbox", "stack", "test")
 """Names of tasks, which no environment can have."""
 
+_FREE = re.compile(r"(\d+(?:\.\d+)?)(%|[kMGT]?B?)", re.IGNORECASE)
+_HUNDRED = 100
+_UNITS = {unit: 1000**power for power, letter in enumerate(("", "K", "M", "G", "T")) for unit in (letter, f"{letter}B")}
 KEYS = {
     "": ("project", "stack", "environments", "backups"),
-    "environments.*": ("project", "compose", "env_file", "hosts", "domains", "path", "keep", "drain_s"),
+    "environments.*": (
+        "project",
+        "compose",
+        "env_file",
+        "hosts",
+        "domains",
+        "acme",
+        "maintenance_page",
+        "path",
+        "keep",
+        "drain_s",
+        "keep_free",
+        "keep_warm_s",
+        "backup_max_age_h",
+        "waves",
+        "parallel",
+        "builder",
+    ),
+    "environments.*.acme": ("email", "server", "ca"),
 }
-
-
-@dataclass(frozen=True)
-class Environment:
-    """A named target: compose files, env file and hosts."""
-
-    name: str
-    project: str
-    """Compose project name of this environment; its data project is `<project>-data`, a release `<project>-<id>`."""
-    compose: tuple[str, ...]
-    """Compose files relative to the project's folder, later ones laid over earlier ones. Empty: by convention."""
-    env_file: str
-    hosts: tuple[str, ...]
-    domains: Mapping[str, str]
-    """Service to public host name."""
-    path: PurePosixPath
-    """The project's folder on a host."""
-    keep: int
-    """How many releases stay on a host to roll back to, the live one included."""
-    drain_s: float
-    """How long requests in flight may take to end on a release that is being replaced, in seconds."""
-
-    @property
-    def local(self) -> bool:
-        return self.name == LOCAL
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The whole of `deploy:`."""
-
-    project: str
-    backups: str
-    """Folder of local backups, relative to the project's folder."""
-    environments: Mapping[str, Environment]
-
-    def environment(self, name: str) -> Environment:
-        """Raises UsageError for a name that is not configured."""
-        if name in self.environments:
-            return self.environments[name]
-        raise UsageError(
-            f"there is no environment '{name}'",
-            f"known: {', '.join(self.environments)}; add it under deploy.environments in invoke.yaml",
-        )
+HOST_NAME = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 
 
 def parse_settings(raw: Mapping[str, Any], *, folder: str, source: str = "invoke.yaml") -> Settings:
@@ -75,7 +52,7 @@ def parse_settings(raw: Mapping[str, Any], *, folder: str, source: str = "invoke
     """
     _check_keys(raw, "", "", source)
     stack = _text(raw, "stack", "", source)
-    project = _name(_text(raw, "project", stack or _slug(folder), source), "project", source)
+    project = _name(_text(raw, "project", stack or slug(folder), source), "project", source)
     declared = raw.get("environments") or {}
     if not isinstance(declared, Mapping):
         raise UsageError(f"{source}: deploy.environments is not a mapping of names to settings", _shape_of(declared))
@@ -110,28 +87,63 @@ def _environment(name: str, raw: Any, project: str, stack: str, source: str) -> 
         f"{where}.project",
         source,
     )
-    domains = raw.get("domains") or {}
-    if not isinstance(domains, Mapping):
-        raise UsageError(
-            f"{source}: deploy.{where}.domains is not a mapping of services to host names", _shape_of(domains)
-        )
     return Environment(
         name=name,
         project=own,
         compose=_texts(raw, "compose", source, where) or tuple(conventional),
         env_file=_text(raw, "env_file", ".env" if name == LOCAL else f".env.{name}", source, where),
         hosts=_texts(raw, "hosts", source, where),
-        domains={str(service): str(domain) for service, domain in domains.items()},
+        domains=_domains(raw, where, source),
+        acme=_acme(raw.get("acme"), where, source),
+        maintenance_page=_text(raw, "maintenance_page", "", source, where),
         path=_absolute(_text(raw, "path", f"/opt/{own}", source, where), where, source),
         keep=int(_number(raw, "keep", 5, source, where, least=2)),
         drain_s=_number(raw, "drain_s", 30, source, where, least=0),
+        keep_free=_keep_free(raw, source, where),
+        keep_warm_s=_number(raw, "keep_warm_s", 0, source, where, least=0),
+        backup_max_age_h=_number(raw, "backup_max_age_h", 0, source, where, least=0),
+        waves=_waves(raw.get("waves"), f"{source}: deploy.{where}.waves"),
+        parallel=int(_number(raw, "parallel", AT_ONCE, source, where, least=1)),
+        builder=_text(raw, "builder", "", source, where),
     )
 
 
-def nearest(word: str, known: Sequence[str]) -> str:
-    """A sentence that helps a mistyped word on its way."""
-    close = difflib.get_close_matches(word, known, n=1)
-    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"
+def _domains(raw: Mapping[str, Any], where: str, source: str) -> dict[str, tuple[str, ...]]:
+    domains = raw.get("domains") or {}
+    if not isinstance(domains, Mapping):
+        raise UsageError(
+            f"{source}: deploy.{where}.domains is not a mapping of services to host names", _shape_of(domains)
+        )
+    named = {str(service): _texts(domains, service, source, f"{where}.domains") for service in domains}
+    seen: set[str] = set()
+    for service, names in named.items():
+        for name in names:
+            path = f"{source}: deploy.{where}.domains.{service}: '{name}'"
+            if not HOST_NAME.fullmatch(name):
+                raise UsageError(
+                    f"{path} is not a host name", "for example shop.example.com, without https:// or a port"
+                )
+            if name in seen:
+                raise UsageError(f"{path} is there twice", "one name is answered by one service")
+            seen.add(name)
+    return named
+
+
+def _acme(raw: Any, where: str, source: str) -> Acme | None:
+    if raw is False:
+        return None
+    path = f"{where}.acme"
+    if not isinstance(raw or {}, Mapping):
+        raise UsageError(f"{source}: deploy.{path} is not a mapping, nor false", _shape_of(raw))
+    found: Mapping[str, Any] = raw or {}
+    _check_keys(found, "environments.*.acme", path, source)
+    server = _text(found, "server", LETS_ENCRYPT, source, path)
+    if not re.fullmatch(r"https://\S+", server):
+        raise UsageError(f"{source}: deploy.{path}.server: '{server}' is not an https address", LETS_ENCRYPT)
+    email = _text(found, "email", "", source, path)
+    if email and not re.fullmatch(r"[^\s@]+@[^\s@]+", email):
+        raise UsageError(f"{source}: deploy.{path}.email: '{email}' is not an address", "for example ops@example.com")
+    return Acme(email, server, _text(found, "ca", "", source, path))
 
 
 def _check_keys(raw: Mapping[str, Any], level: str, path: str, source: str) -> None:
@@ -167,6 +179,26 @@ def _number(raw: Mapping[str, Any], key: str, default: float, source: str, path:
     return value
 
 
+def _keep_free(raw: Mapping[str, Any], source: str, path: str) -> KeepFree:
+    text = _text(raw, "keep_free", "0", source, path).replace(" ", "")
+    match = _FREE.fullmatch(text)
+    if match and match[2] == "%" and float(match[1]) < _HUNDRED:
+        return KeepFree(share=float(match[1]) / _HUNDRED)
+    if match and match[2] != "%":
+        return KeepFree(size_bytes=int(float(match[1]) * _UNITS[match[2].upper()]))
+    raise UsageError(
+        f"{source}: deploy.{path}.keep_free: '{text}' is neither a share nor a size", "for example 20% or 10GB"
+    )
+
+
+def _waves(value: Any, where: str) -> tuple[Wave, ...]:
+    """`1,50%`, a number, or a list of both."""
+    if value is None:
+        return CANARY
+    words = value.split(",") if isinstance(value, str) else value if isinstance(value, list | tuple) else [value]
+    return parse_waves(map(str, words), where) or CANARY
+
+
 def _name(value: str, path: str, source: str) -> str:
     if NAME.fullmatch(value):
         return value
@@ -183,7 +215,8 @@ def _absolute(value: str, path: str, source: str) -> PurePosixPath:
     return where
 
 
-def _slug(folder: str) -> str:
+def slug(folder: str) -> str:
+    """A folder's name as a project's."""
     return re.sub(r"[^a-z0-9_-]+", "-", folder.lower()).strip("-_") or "app"
 
 

@@ -1,0 +1,63 @@
+"""Looking at a project as it is in its folder: nothing is built or connected to, and nothing has to be set up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.engine.compose import ComposeProject
+from deploy.engine.discover import env_example, find_compose_files, find_env_file
+from deploy.engine.sources import read_sources
+from deploy.model.findings import ComposeFiles, EnvFile, Source
+from deploy.model.settings import Environment
+from deploy.model.stack import Stack
+from deploy.shell import LocalShell
+
+PASSES = "1"
+"""What a variable is taken to be that is required and not set yet: a valid port, size, number and text at once."""
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """One environment of a project as it was found."""
+
+    stack: Stack
+    sources: Mapping[str, Source]
+    files: ComposeFiles
+    env_file: EnvFile
+    example: str
+    """What the env file is made from; empty when there is no example."""
+    missing: tuple[str, ...]
+    """Variables that the compose files require and nothing sets yet."""
+    made_up: tuple[str, ...]
+    """Secrets whose value is an example's."""
+    raw: Mapping[str, Mapping[str, str | None]]
+    """The environment of each service before variables are put in."""
+
+
+def inspect(shell: LocalShell, root: Path, environment: Environment) -> Inspection:
+    """Raises UsageError where there are no compose files, or compose does not accept them."""
+    files = find_compose_files(root, environment)
+    paths = tuple(root / path for path in files.paths)
+    env_file = find_env_file(root, environment, paths)
+    example = env_example(root, paths, environment.name)
+    there = (root / env_file.path).is_file()
+    compose = ComposeProject(
+        shell, environment.project, paths, root / env_file.path if there or not example else example
+    )
+    missing = tuple(compose.missing_variables())
+    if missing:
+        given = LocalShell(shell.cwd, {**shell.env, **dict.fromkeys(missing, PASSES)})
+        compose = ComposeProject(given, compose.name, paths, compose.env_file)
+    stack, _ = compose.stack()
+    return Inspection(
+        stack=stack,
+        sources=read_sources(stack.services.values(), root),
+        files=files,
+        env_file=env_file,
+        example=example.relative_to(root).as_posix() if example else "",
+        missing=missing if there or not example else (),
+        made_up=compose.made_up() if there else (),
+        raw=compose.raw_environments(),
+    )

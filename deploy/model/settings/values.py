@@ -1,0 +1,115 @@
+"""Settings as values: environments and what belongs to them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from deploy.model.errors import UsageError
+from deploy.model.waves import AT_ONCE, CANARY, Wave
+
+LOCAL = "dev"
+"""The environment that the `dev.*` tasks work on: this machine's own."""
+_HUNDRED = 100
+
+
+@dataclass(frozen=True)
+class Acme:
+    """Who issues certificates for the public names."""
+
+    email: str
+    """Empty: hostmaster@ the first name."""
+    server: str
+    """Address of the ACME directory."""
+    ca: str
+    """File with the certificate that the ACME server itself is trusted by; empty for a public one."""
+
+
+@dataclass(frozen=True)
+class KeepFree:
+    """Disk that must stay free: a share of it, or bytes."""
+
+    share: float = 0
+    size_bytes: int = 0
+
+    def bytes_of(self, disk_bytes: int) -> int:
+        """As bytes of a disk."""
+        return max(int(disk_bytes * self.share), self.size_bytes)
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A named target: compose files, env file and hosts."""
+
+    name: str
+    project: str
+    """Compose project name of this environment; its data project is `<project>-data`, a release `<project>-<id>`."""
+    compose: tuple[str, ...]
+    """Compose files relative to the project's folder, later ones laid over earlier ones. Empty: by convention."""
+    env_file: str
+    hosts: tuple[str, ...]
+    domains: Mapping[str, tuple[str, ...]]
+    """Service to its public host names."""
+    acme: Acme | None
+    """Nothing when TLS is left to somebody else."""
+    maintenance_page: str
+    """File with the page that users get in maintenance; empty for ours."""
+    path: PurePosixPath
+    """The project's folder on a host."""
+    keep: int
+    """How many releases stay on a host to roll back to, the live one included."""
+    drain_s: float
+    """How long requests in flight may take to end on a release that is being replaced, in seconds."""
+    keep_free: KeepFree = KeepFree()
+    """How much of the disk must stay free before older releases are kept."""
+    keep_warm_s: float = 0
+    """How long a release that was replaced runs on, to be gone back to at once, in seconds; its workers do not."""
+    backup_max_age_h: float = 0
+    """How old the newest backup of a database may be before `status` calls it a problem, in hours; 0: any age."""
+    waves: tuple[Wave, ...] = CANARY
+    """How many hosts are released together, first and after that."""
+    parallel: int = AT_ONCE
+    """How many hosts of a wave are worked on at the same time."""
+    builder: str = ""
+    """The builder of buildx that builds the images; empty for the one in use."""
+
+    @property
+    def local(self) -> bool:
+        return self.name == LOCAL
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The whole of `deploy:`."""
+
+    project: str
+    backups: str
+    """Folder of local backups, relative to the project's folder."""
+    environments: Mapping[str, Environment]
+
+    def at(self, root: Path) -> Settings:
+        """The same with the files that are read later named from anywhere; `root` is the project's folder."""
+
+        def absolute(path: str) -> str:
+            return str(root / path) if path else ""
+
+        environments = {
+            name: dataclasses.replace(
+                one,
+                maintenance_page=absolute(one.maintenance_page),
+                acme=one.acme and dataclasses.replace(one.acme, ca=absolute(one.acme.ca)),
+            )
+            for name, one in self.environments.items()
+        }
+        return dataclasses.replace(self, environments=environments)
+
+    def environment(self, name: str) -> Environment:
+        """Raises UsageError for a name that is not configured."""
+        if name in self.environments:
+            return self.environments[name]
+        raise UsageError(
+            f"there is no environment '{name}'",
+            f"known: {', '.join(self.environments)}; add it under deploy.environments in invoke.yaml",
+        )
