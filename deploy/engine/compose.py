@@ -10,9 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deploy.engine.dockerfiles import recipe_of
+from deploy.engine.places import data_folders
+from deploy.engine.sources import read_sources
 from deploy.model.command import Command
 from deploy.model.errors import UsageError
-from deploy.model.stack import Stack, parse_stack
+from deploy.model.findings import placeholders, with_found
+from deploy.model.stack import Stack, build_of, parse_stack, unescaped, with_shared_builds
 from deploy.shell import LocalShell
 
 DOCKER = Command("docker")
@@ -42,9 +46,10 @@ class ComposeProject:
         return str(self.env_file) if self.env_file.is_file() else os.devnull
 
     def model(self) -> tuple[Mapping[str, Any], tuple[str, ...]]:
-        """The normalized model with every profile's services, and compose's warnings about it.
+        """The normalized model with the services of all profiles that are on, and compose's warnings about it.
 
-        Raises UsageError when the files are invalid or need variables that are not set; every one is named.
+        A config or secret that comes from a variable has the value as its `content`. Raises UsageError when the files
+        are invalid or need variables that are not set; every one is named.
         """
         done = self.shell.run(self.command.then("config", "--format", "json"), check=False)
         if not done.ok:
@@ -53,7 +58,18 @@ class ComposeProject:
         document = json.loads(done.stdout)
         for name, options in self._extensions().items():
             document["services"][name]["x-deploy"] = options
+        self._resolve(document)
         return document, warnings
+
+    def _resolve(self, document: Mapping[str, Any]) -> None:
+        """Give configs and secrets of variables their value: on a host nobody knows these variables."""
+        values: Mapping[str, str] = {}
+        for section in ("configs", "secrets"):
+            for raw in (document.get(section) or {}).values():
+                variable = raw.get("environment")
+                values = values or (self.variables() | self.shell.environ() if variable else {})
+                if variable and variable in values:
+                    raw["content"] = values[variable].replace("$", "$$")
 
     def _extensions(self) -> Mapping[str, Any]:
         """`x-deploy` of every service that has one: compose leaves extensions out of its JSON, not out of its YAML."""
@@ -61,14 +77,19 @@ class ComposeProject:
 
         done = self.shell.run(self.command.then("config", "--format", "yaml"))
         services = yaml.safe_load(done.stdout)["services"]
-        return {name: service["x-deploy"] for name, service in services.items() if "x-deploy" in service}
+        return {name: _plain(service["x-deploy"]) for name, service in services.items() if "x-deploy" in service}
 
     def stack(self) -> tuple[Stack, tuple[str, ...]]:
+        """The stack, with what is found of services that do not say it themselves, and compose's warnings."""
         document, warnings = self.model()
-        return parse_stack(document), warnings
+        services = with_shared_builds(document).get("services") or {}
+        bases = {name: recipe_of(build).base for name, raw in services.items() if (build := build_of(raw))}
+        root = self.shell.cwd or Path.cwd()
+        declared = parse_stack(document, bases, data_folders(document, root))
+        return with_found(declared, read_sources(declared.services.values(), root)), warnings
 
     def _invalid(self, stderr: str) -> UsageError:
-        missing = self._missing_variables()
+        missing = self.missing_variables()
         if missing:
             where = self.env_file or "the environment"
             return UsageError(
@@ -79,18 +100,45 @@ class ComposeProject:
             f"docker compose does not accept {files}", "mend what the message above names", details=stderr
         )
 
-    def _missing_variables(self) -> Sequence[str]:
+    def raw_environments(self) -> Mapping[str, Mapping[str, str | None]]:
+        """The environment of each service before variables are put in; empty where compose cannot give that."""
+        done = self.shell.run(self.command.then("config", "--no-interpolate", "--format", "json"), check=False)
+        services = json.loads(done.stdout)["services"] if done.ok else {}
+        return {name: _as_mapping(service.get("environment") or {}) for name, service in services.items()}
+
+    def missing_variables(self) -> Sequence[str]:
         """Variables that the files call required and that nothing sets."""
         done = self.shell.run(self.command.then("config", "--variables"), check=False)
         rows = [line.split() for line in done.stdout.splitlines()[1:]]
         required = {row[0] for row in rows if row[1:2] == ["true"]}
-        return sorted(name for name in required if not (self._env_file_values() | self.shell.environ()).get(name))
+        return sorted(name for name in required if not (self.variables() | self.shell.environ()).get(name))
 
-    def _env_file_values(self) -> dict[str, str]:
+    def variables(self) -> dict[str, str]:
+        """What the env file says. Holds the values of secrets."""
         from dotenv import dotenv_values
 
         values = dotenv_values(self._env_file, interpolate=False) if self._env_file else {}
         return {name: value or "" for name, value in values.items()}
+
+    def made_up(self) -> tuple[str, ...]:
+        """Secrets in the env file whose value is an example's."""
+        return placeholders(self.variables())
+
+
+def _as_mapping(environment: Mapping[str, str | None] | Sequence[str]) -> Mapping[str, str | None]:
+    """An environment that was not normalized, in either of its two forms."""
+    if isinstance(environment, Mapping):
+        return environment
+    return {name: value for name, _, value in (str(word).partition("=") for word in environment)}
+
+
+def _plain(value: Any) -> Any:
+    """An extension as its author meant it: compose prints every dollar twice."""
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return unescaped(value) if isinstance(value, str) else value
 
 
 def user_environment() -> dict[str, str]:

@@ -7,9 +7,6 @@ import tempfile
 from pathlib import Path
 
 from deploy.model.envfile import fill_example
-from deploy.model.errors import UsageError
-
-EXAMPLE = ".env.example"
 
 
 def write_whole(path: Path, text: str, *, mode: int = 0o600) -> None:
@@ -28,14 +25,8 @@ def write_whole(path: Path, text: str, *, mode: int = 0o600) -> None:
         raise
 
 
-def create_env_file(path: Path) -> tuple[str, ...]:
-    """Make an environment file from `.env.example` beside it; the names of the variables that got a generated secret.
-
-    Raises UsageError when there is no example.
-    """
-    example = path.parent / EXAMPLE
-    if not example.is_file():
-        raise UsageError(f"{path}: no such file", f"write it, or add {example} to make it from")
+def create_env_file(path: Path, example: Path) -> tuple[str, ...]:
+    """Make an environment file from an example; the names of the variables that got a generated secret."""
     text, names = fill_example(example.read_text())
     write_whole(path, text)
     return names

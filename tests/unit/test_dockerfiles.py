@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from deploy.engine.context import build_digest, context_files, folder_digest
-from deploy.model.dockerfile import base_images
+from deploy.engine.context import build_digest, context_files, folder_digest, migrations_in
+from deploy.engine.frontends import readable
+from deploy.model.command import Command
+from deploy.model.dockerfile import base_images, frontend, without_frontend
 from deploy.model.dockerignore import IgnoreRules
 from deploy.model.errors import UsageError
+from deploy.model.migrations import Django
 from deploy.model.stack import Build
 
 
@@ -18,7 +21,11 @@ from deploy.model.stack import Build
     [
         ("FROM python:3.13-slim", ("python:3.13-slim",)),
         ("from --platform=linux/amd64 node:20 as build\nFROM build\nCOPY --from=build /a /b", ("node:20",)),
-        ("ARG V=3.13\nFROM python:${V}-slim\nFROM python:$V", ("python:3.13-slim", "python:3.13")),
+        (
+            "ARG V=3.13\nFROM python:${V}-slim AS a\nFROM python:$V\nCOPY --from=a b c",
+            ("python:3.13-slim", "python:3.13"),
+        ),
+        ("FROM a\nFROM b\nRUN --mount=type=bind,from=c,target=/c x", ("b", "c")),
         ("FROM ${BASE:-alpine}", ("alpine",)),
         (
             "FROM scratch\nCOPY --from=nginx:alpine --chmod=755 /a /b\nCOPY --from=setup x y\nCOPY --from=0 a b",
@@ -30,6 +37,42 @@ from deploy.model.stack import Build
 )
 def test_base_images_are_found(text: str, images: tuple[str, ...]) -> None:
     assert base_images(text, {}, {"setup": "/src/setup"}) == images
+
+
+def test_what_only_other_stages_need_is_not_needed() -> None:
+    text = "FROM python AS builder\nFROM builder AS tools\nCOPY --from=tools/image / /\n"
+    text += "FROM nginx\nCOPY --from=builder a b"
+
+    assert base_images(text, {}, {}, "builder") == ("python",)
+    assert base_images(text, {}, {}, "tools") == ("python", "tools/image")
+    assert base_images(text, {}, {}) == ("python", "nginx")
+
+
+def test_a_dockerfile_asks_for_its_reader_in_its_first_lines() -> None:
+    text = "# escape=`\n# syntax = docker/dockerfile:1.4\nFROM a\n"
+
+    assert frontend(text) == "docker/dockerfile:1.4"
+    assert without_frontend(text) == "# escape=`\n#\nFROM a\n"
+    assert frontend("FROM a\n# syntax=b\n") == ""
+    assert without_frontend("FROM a\n") == "FROM a\n"
+
+
+def test_without_its_reader_a_dockerfile_is_read_by_the_builder(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("# syntax=docker/dockerfile:1\nFROM a\n")
+    (tmp_path / "Dockerfile.dockerignore").write_text("b\n")
+    (tmp_path / "Other").write_text("# syntax=acme/language\nhello\n")
+    own = Build(str(tmp_path), "Dockerfile", {})
+    inline = Build(
+        str(tmp_path), "Dockerfile", {"dockerfile_inline": "#syntax=docker.io/docker/dockerfile:1\nFROM b\n"}
+    )
+    builds = {"own": own, "inline": inline, "other": Build(str(tmp_path), "Other", {})}
+
+    with readable(builds, lambda _: False) as found:
+        texts = {name: Path(file).read_text() for name, file in found.items()}
+        assert Path(f"{found['own']}.dockerignore").read_text() == "b\n"
+    assert texts == {"own": "#\nFROM a\n", "inline": "#\nFROM b\n"}
+    with readable(builds, lambda _: True) as found:
+        assert found == {}
 
 
 def test_build_arguments_win_over_defaults() -> None:
@@ -74,6 +117,21 @@ def build(folder: Path) -> Build:
     return Build(str(folder), "Dockerfile", {"context": str(folder), "dockerfile": "Dockerfile"})
 
 
+def test_migrations_are_read_from_what_a_build_sees(tmp_path: Path) -> None:
+    for name in (
+        "shop/migrations/0002_b",
+        "shop/migrations/0001_a",
+        "shop/migrations/__init__",
+        "old/migrations/0001_x",
+    ):
+        file = tmp_path / f"{name}.py"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    (tmp_path / ".dockerignore").write_text("old\n")
+
+    assert migrations_in(build(tmp_path), Django(Command("manage.py"), ())) == ("shop.0001_a", "shop.0002_b")
+
+
 def test_equal_trees_have_equal_digests_wherever_they_stand(tmp_path: Path) -> None:
     first = make(tmp_path / "first", Dockerfile="FROM a", src__app="x")
     second = make(tmp_path / "elsewhere" / "second", Dockerfile="FROM a", src__app="x")
@@ -112,6 +170,14 @@ def test_the_ignore_file_beside_the_dockerfile_wins(tmp_path: Path) -> None:
     (folder / "b").write_text("changed")
 
     assert build_digest(build(folder), "web") == before
+
+
+def test_where_a_build_finds_its_cache_does_not_change_what_it_makes(tmp_path: Path) -> None:
+    folder = make(tmp_path, Dockerfile="FROM a")
+    plain = build(folder)
+    cached = Build(str(folder), "Dockerfile", {**plain.definition, "cache_from": ["x"], "cache_to": ["x"]})
+
+    assert build_digest(cached, "web") == build_digest(plain, "web")
 
 
 def test_exceptions_below_an_ignored_folder_are_found(tmp_path: Path) -> None:

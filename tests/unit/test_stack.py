@@ -35,6 +35,47 @@ def test_a_foreign_image_with_a_volume_of_its_own_keeps_state() -> None:
     assert parse_stack(document).services["search"].kind == Kind.DATA
 
 
+@pytest.mark.parametrize(
+    ("image", "changes", "kind"),
+    [
+        ("acme/wiki:1", {}, Kind.DATA),
+        ("acme/wiki:1", {"depends_on": {"db": {"condition": "service_started"}}}, Kind.DATA),
+        ("acme/wiki:1", {"depends_on": {"backend": {"condition": "service_started"}}}, Kind.WEB),
+        ("caddy:2", {}, Kind.WEB),
+        ("traefik:v3", {}, Kind.WEB),
+    ],
+)
+def test_what_keeps_state_does_so_with_published_ports_too(image: str, changes: dict[str, Any], kind: Kind) -> None:
+    """Two of it on one volume could spoil it; a proxy in front of a release moves with it."""
+    document = model()
+    document["services"]["wiki"] = {
+        "image": image,
+        "ports": [{"target": 8080, "published": "8080"}],
+        "volumes": [{"type": "volume", "source": "pages", "target": "/d"}],
+    } | changes
+
+    assert parse_stack(document).services["wiki"].kind == kind
+
+
+@pytest.mark.parametrize(
+    ("name", "image", "changes", "kind"),
+    [
+        ("migrate", "acme/app", {}, Kind.JOB),
+        ("db-migrations", "acme/app", {}, Kind.JOB),
+        ("schema", "flyway/flyway:11", {}, Kind.JOB),
+        ("schema", "flyway/flyway:11", {"restart": "always"}, Kind.WEB),
+        ("migrate", "acme/app", {"restart": "unless-stopped"}, Kind.WEB),
+    ],
+)
+def test_what_runs_once_is_known_by_its_image_or_name(
+    name: str, image: str, changes: dict[str, Any], kind: Kind
+) -> None:
+    document = model()
+    document["services"][name] = {"image": image} | changes
+
+    assert parse_stack(document).services[name].kind == kind
+
+
 def test_a_foreign_image_that_only_reads_a_shared_volume_does_not() -> None:
     document = model()
     document["services"]["thumbs"] = {
@@ -144,6 +185,13 @@ def test_commands_are_words() -> None:
 
     assert options.migrate == Command("sh", "-c", "a && b")
     assert options.test == Command("pytest", "-k", "a b")
+
+
+def test_false_is_no_command_and_says_so() -> None:
+    options = parse_options({"migrate": False}, "web")
+
+    assert options.migrate is None
+    assert options.off == {"migrate"}
 
 
 def test_a_command_that_nobody_or_several_declare_is_asked_for() -> None:

@@ -1,7 +1,23 @@
 """What can be known to go wrong before anything is touched: every problem at once, each with its remedy."""
 
+from deploy.model.checks.builder import check_builder
+from deploy.model.checks.by_hand import check_by_hand
+from deploy.model.checks.carried import check_carried
 from deploy.model.checks.host import check_frozen, check_host
 from deploy.model.checks.local import check_stack
+from deploy.model.checks.places import Needed, check_places, needed_on_host
 from deploy.model.checks.problem import Problem, require_none
 
-__all__ = ["Problem", "check_frozen", "check_host", "check_stack", "require_none"]
+__all__ = [
+    "Needed",
+    "Problem",
+    "check_builder",
+    "check_by_hand",
+    "check_carried",
+    "check_frozen",
+    "check_host",
+    "check_places",
+    "check_stack",
+    "needed_on_host",
+    "require_none",
+]

@@ -1,0 +1,145 @@
+"""Where in the compose files something stands: for messages that lead to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from yaml.nodes import MappingNode, Node
+
+MOST_FILES = 50
+"""Files that include and extend each other beyond this many are not looked into."""
+
+
+@dataclass(frozen=True)
+class SourceLines:
+    """The files that a model was read from."""
+
+    files: tuple[Path, ...]
+    root: Path
+
+    def locate(self, path: Sequence[str]) -> str:
+        """`compose.yaml:12` for a path of keys into the model; empty when no file has any of it.
+
+        Of several files the one that has most of the path counts, of those the last, as it does for compose. In a list
+        the last word of the path finds the entry that contains it.
+        """
+        best: tuple[int, Path, int] | None = None
+        for file, document in self._documents:
+            depth, line = _follow(document, path)
+            if depth and (best is None or depth >= best[0]):
+                best = (depth, file, line)
+        if best is None:
+            return ""
+        _, file, line = best
+        return f"{file.relative_to(self.root) if file.is_relative_to(self.root) else file}:{line}"
+
+    @cached_property
+    def _documents(self) -> tuple[tuple[Path, Node], ...]:
+        """Each file with what it includes and extends before it."""
+        found: dict[Path, Node] = {}
+        for file in self.files:
+            self._read(file.resolve(), found)
+        return tuple(found.items())
+
+    def _read(self, file: Path, found: dict[Path, Node]) -> None:
+        import yaml
+
+        if file in found or len(found) >= MOST_FILES:
+            return
+        try:
+            document = yaml.compose(file.read_text(), Loader=yaml.SafeLoader)
+        except (OSError, UnicodeDecodeError, yaml.YAMLError):  # compose has read it: what we cannot is not searched
+            return
+        if document is None:
+            return
+        others = [file.parent / name for name in _referred(document)]
+        for other in others:
+            self._read(other.resolve(), found)
+        found[file] = document
+
+
+def _follow(node: Node, path: Sequence[str]) -> tuple[int, int]:
+    """How many words of a path lead from a node to another, and the line (from 1) of the last of them."""
+    depth, line = 0, node.start_mark.line + 1
+    for word in path:
+        step = _step(node, word)
+        if step is None:
+            break
+        line, node = step
+        depth += 1
+    return depth, line
+
+
+def _step(node: Node, word: str) -> tuple[int, Node] | None:
+    from yaml.nodes import MappingNode, SequenceNode
+
+    if isinstance(node, MappingNode):
+        for key, value in _pairs(node):
+            if key.value == word:
+                return key.start_mark.line + 1, value
+        for key, value in _pairs(node):  # `networks: {front: {ipv4_address: 10.0.0.2}}`, looked for by the address
+            if word in _scalars(value):
+                return key.start_mark.line + 1, value
+    elif isinstance(node, SequenceNode):
+        for entry in node.value:
+            if any(word in text for text in _scalars(entry)):
+                return entry.start_mark.line + 1, entry
+    return None
+
+
+def _pairs(node: MappingNode) -> Iterator[tuple[Node, Node]]:
+    """Keys and values, those of merged mappings (`<<`) after a mapping's own."""
+    from yaml.nodes import MappingNode, SequenceNode
+
+    merged: list[Node] = []
+    for key, value in node.value:
+        if key.value == "<<":
+            merged += value.value if isinstance(value, SequenceNode) else [value]
+        else:
+            yield key, value
+    for one in merged:
+        if isinstance(one, MappingNode):
+            yield from _pairs(one)
+
+
+def _scalars(node: Node) -> Iterator[str]:
+    from yaml.nodes import MappingNode, ScalarNode, SequenceNode
+
+    if isinstance(node, ScalarNode):
+        yield str(node.value)
+    elif isinstance(node, SequenceNode):
+        for entry in node.value:
+            yield from _scalars(entry)
+    elif isinstance(node, MappingNode):
+        for key, value in node.value:
+            yield from _scalars(key)
+            yield from _scalars(value)
+
+
+def _referred(document: Node) -> Iterator[str]:
+    """Files that a document includes, and those that its services extend."""
+    from yaml.nodes import MappingNode, SequenceNode
+
+    included = _value(document, "include")
+    if isinstance(included, SequenceNode):
+        for entry in included.value:
+            yield from _scalars(_value(entry, "path") or entry)
+    services = _value(document, "services")
+    if isinstance(services, MappingNode):
+        for _, service in _pairs(services):
+            if file := _value(_value(service, "extends"), "file"):
+                yield from _scalars(file)
+
+
+def _value(node: Node | None, key: str) -> Node | None:
+    """What a mapping has under a key of its own."""
+    from yaml.nodes import MappingNode
+
+    if not isinstance(node, MappingNode):
+        return None
+    return next((value for name, value in _pairs(node) if name.value == key), None)

@@ -1,0 +1,3 @@
+from deploy.tasks import namespace
+
+ns = namespace(__file__)
