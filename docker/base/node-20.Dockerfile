@@ -1,4 +1,4 @@
-# provides: node:20 node:20-slim node:20-alpine
+# provides: node:20-alpine node:20 node:20-slim
 # Debian's Node.js 20; npm 10 from the npm registry, fetched by Debian's npm. glibc, not musl: the busybox applets
 # stand last in PATH so that `wget` and its kin are there as on Alpine.
 FROM debian:trixie-slim AS npm
