@@ -67,32 +67,50 @@ class Far:
 
 
 @contextlib.contextmanager
-def far(link: Link, name: str) -> Iterator[Far]:
-    """A new sandbox behind a link, gone afterwards."""
+def relayed(link: Link, address: str, port: int, listen: int = 0) -> Iterator[tuple[int, subprocess.Popen[str]]]:
+    """A port of a machine at the end of a link: the port on this one that leads there, and what counts the bytes."""
+    if not listen:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            listen = probe.getsockname()[1]
+    speed = (str(link.mbit_per_s), str(link.one_way_ms))
+    relay = subprocess.Popen(
+        [sys.executable, "-m", "bench.link", str(listen), address, str(port), *speed],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert relay.stdout
+        relay.stdout.readline()
+        yield listen, relay
+    finally:
+        relay.kill()
+        relay.wait()
+
+
+def reached_by(sandbox: Sandbox, address: str, port: int) -> Path:
+    """An SSH configuration that knows a sandbox as `far`, behind a port of this machine."""
+    text = sandbox.ssh_config.read_text().replace(address, f"127.0.0.1\n    Port {port}")
+    config = sandbox.folder / "far_config"
+    config.write_text(text.replace(f"Host {sandbox.name}\n", "Host far\n"))
+    return config
+
+
+@contextlib.contextmanager
+def raised(name: str) -> Iterator[tuple[Sandbox, str]]:
+    """A new sandbox and its address, gone afterwards."""
     root = Path(tempfile.mkdtemp(prefix="windlass-bench-"))
     sandbox = Sandbox(LocalShell(), Console(), root, PROJECT, f"sandbox-{name}")
     try:
-        address = sandbox.up()
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        speed = (str(link.mbit_per_s), str(link.one_way_ms))
-        relay = subprocess.Popen(
-            [sys.executable, "-m", "bench.link", str(port), address, "22", *speed],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert relay.stdout
-        relay.stdout.readline()
-        text = sandbox.ssh_config.read_text().replace(address, f"127.0.0.1\n    Port {port}")
-        config = sandbox.folder / "far_config"
-        config.write_text(text.replace(f"Host {sandbox.name}\n", "Host far\n"))
-        try:
-            yield Far(config, relay)
-        finally:
-            relay.kill()
-            relay.wait()
+        yield sandbox, sandbox.up()
     finally:
         sandbox.down()
         shutil.rmtree(root, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def far(link: Link, name: str) -> Iterator[Far]:
+    """A new sandbox behind a link, gone afterwards."""
+    with raised(name) as (sandbox, address), relayed(link, address, 22) as (port, relay):
+        yield Far(reached_by(sandbox, address, port), relay)
