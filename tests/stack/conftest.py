@@ -8,6 +8,7 @@ import pytest
 
 from tests.engine import require_engine
 from tests.project import Project, copy_of_this_checkout, free_port, swept, unique
+from tests.stack.browser import browser  # noqa: F401  # a fixture of every module here
 
 PORTS = ("BACKEND_PORT", "FRONTEND_PORT", "DB_PORT_HOST")
 

@@ -8,18 +8,14 @@ import re
 import socket
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
 
-from tests.conftest import ROOT
 from tests.project import Project, docker, eventually, unique
-
-BROWSER = "windlass/test-browser"
+from tests.stack.browser import shown
 
 
 def api(project: Project, path: str, body: dict[str, Any] | None = None) -> Any:
@@ -29,45 +25,6 @@ def api(project: Project, path: str, body: dict[str, Any] | None = None) -> Any:
     )
     with urllib.request.urlopen(request, timeout=10) as answer:
         return json.load(answer)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[WebDriver]:
-    """Chromium in a container that shares this machine's network, so that it sees what a browser here would."""
-    folder = ROOT / "tests" / "stack"
-    docker("build", "--quiet", "--tag", BROWSER, "--file", str(folder / "browser.Dockerfile"), str(folder))
-    name = unique("browser")
-    docker("run", "--detach", "--rm", "--name", name, "--network", "host", "--shm-size", "512m", BROWSER)
-    options = webdriver.ChromeOptions()
-    for word in (
-        "headless=new",
-        "no-sandbox",
-        "disable-gpu",
-        "disable-quic",
-        "no-first-run",
-        "window-size=1100,900",
-        "disable-background-networking",
-        "disable-component-update",
-        "disable-sync",
-    ):
-        options.add_argument(f"--{word}")
-    try:
-        eventually(_driver_listens)
-        driver = webdriver.Remote("http://127.0.0.1:9515", options=options)
-        yield driver
-        driver.quit()
-    finally:
-        docker("rm", "--force", name, check=False)
-
-
-def _driver_listens() -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", 9515)) == 0
-
-
-def shown(browser: WebDriver) -> str:
-    """The text of the page."""
-    return browser.find_element(By.TAG_NAME, "body").text
 
 
 def test_up_makes_the_env_file_and_ends_with_addresses_that_answer(timetracker: Project) -> None:
@@ -150,12 +107,9 @@ def test_a_tsx_edit_appears_in_the_open_page(running: Project, browser: WebDrive
     browser.get(f"http://localhost:{running.env['FRONTEND_PORT']}/day/2026-03-15")
     eventually(lambda: "anchor up" in shown(browser))
     browser.execute_script("window.notReloaded = true")
-    footer = (running.root / "apps/timetracker/frontend/src/Footer.tsx").read_text()
-    word = re.search(r">\s*(\w+)", footer)
-    assert word
-    running.edit("apps/timetracker/frontend/src/Footer.tsx", word[1], f"Edited {word[1]}")
+    running.edit("apps/timetracker/frontend/src/Footer.tsx", "<footer>TimeTracker", "<footer>Edited TimeTracker")
 
-    eventually(lambda: "Edited" in shown(browser))
+    eventually(lambda: "Edited TimeTracker" in shown(browser))
 
     assert browser.execute_script("return window.notReloaded")
 
