@@ -22,6 +22,7 @@ class Label(StrEnum):
 
     MANUAL = "manual"
     PRE_MIGRATE = "pre-migrate"
+    TAKE_OVER = "take-over"
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Sequence
+
 
 class DeployError(Exception):
     """An expected failure: shown to the user as text, never as a traceback.
@@ -41,6 +44,26 @@ class LinkLostError(DeployError):
     """The connection to a host ended before the command did; what the command goes on to do there is unknown."""
 
 
+class UnreachableError(DeployError):
+    """No connection to a host could be made: nothing was done there."""
+
+
+def together(errors: Sequence[DeployError], what: str) -> DeployError:
+    """One error for all that went wrong at once; `what` sums it up. Equal ones are told once, a single one as it is."""
+    unique = {str(error): error for error in errors}
+    if len(unique) == 1:
+        return errors[0]
+    texts = [f"{error.details}\n{error.message}\n→ {error.remedy}".strip("\n→ ") for error in unique.values()]
+    code = 2 if all(isinstance(error, UsageError) for error in errors) else 1
+    return DeployError(what, "mend these, then run the command again", details="\n\n".join(texts), code=code)
+
+
 def tail(text: str, lines: int = 20) -> str:
     """The last `lines` lines of a text, without the empty ones at its end."""
     return "\n".join(text.rstrip().splitlines()[-lines:])
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """A sentence that helps a mistyped word on its way."""
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(known)}"

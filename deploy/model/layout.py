@@ -43,6 +43,11 @@ class HostLayout:
         return self.root / "backups"
 
     @property
+    def plain(self) -> PurePosixPath:
+        """The compose project that is left where a project has been handed back."""
+        return self.root / "plain"
+
+    @property
     def data_project(self) -> str:
         return f"{self.project}-data"
 
@@ -53,6 +58,11 @@ class HostLayout:
     @property
     def edge_container(self) -> str:
         return f"{self.edge_project}-edge-1"
+
+    @property
+    def acme_container(self) -> str:
+        """The client that gets the edge its certificates."""
+        return f"{self.edge_project}-acme-1"
 
     def release_project(self, release_id: str) -> str:
         return f"{self.project}-{release_id}"

@@ -5,16 +5,15 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from deploy.model.command import Command
-from deploy.model.errors import UsageError
+from deploy.model.errors import UsageError, nearest
 from deploy.model.kinds import Kind
-from deploy.model.settings import nearest
 
-COMMANDS = ("migrate", "pending", "makemigrations", "shell", "test")
-KEYS = (*COMMANDS, "kind", "overlap", "health_path", "tcp")
+COMMANDS = ("migrate", "pending", "list_pending", "makemigrations", "shell", "test")
+KEYS = (*COMMANDS, "kind", "overlap", "health_path", "tcp", "keep")
 
 
 @dataclass(frozen=True)
@@ -29,13 +28,21 @@ class ServiceOptions:
     """What the edge is asked for after a switch; any status below 500 is an answer."""
     tcp: tuple[int, ...] = ()
     """Container ports that the edge must pass through as plain TCP."""
+    keep: tuple[str, ...] = ()
+    """Where folders of the project are mounted that hold data, although git knows files in them."""
     migrate: Command | None = None
     """Brings the database to this release's schema; run once, with the new image, before the release starts."""
     pending: Command | None = None
     """Exits 0 when there is nothing to migrate."""
+    list_pending: Command | None = None
+    """Prints the name of each pending migration on a line of its own; Django and Alembic need none."""
     makemigrations: Command | None = None
     shell: Command | None = None
     test: Command | None = None
+    off: frozenset[str] = frozenset()
+    """Commands that are said to be `false`: none is looked for either."""
+    found: Mapping[str, str] = field(default_factory=dict)
+    """Commands that nobody declared: why each is thought to be the service's."""
 
     def command(self, name: str) -> Command | None:
         """The command declared under one of COMMANDS."""
@@ -53,12 +60,15 @@ def parse_options(raw: object, service: str) -> ServiceOptions:
     for key in raw:
         if key not in KEYS:
             raise UsageError(f"{where}.{key}: unknown key", nearest(str(key), KEYS))
+    commands: dict[str, Any] = {name: _command(raw[name], f"{where}.{name}") for name in COMMANDS if raw.get(name)}
     return ServiceOptions(
         kind=_kind(raw.get("kind"), where),
         overlap=_boolean(raw.get("overlap", False), f"{where}.overlap"),
         health_path=_path(raw.get("health_path", "/"), f"{where}.health_path"),
         tcp=_ports(raw.get("tcp") or (), f"{where}.tcp"),
-        **{name: _command(raw[name], f"{where}.{name}") for name in COMMANDS if raw.get(name)},
+        keep=_paths(raw.get("keep") or (), f"{where}.keep"),
+        off=frozenset(name for name in COMMANDS if raw.get(name) is False),
+        **commands,
     )
 
 
@@ -74,7 +84,7 @@ def _command(value: Any, where: str) -> Command:
     words = split(value, where) if isinstance(value, str) else value
     if isinstance(words, list) and words and all(isinstance(word, str | int) for word in words):
         return Command(*words)
-    raise UsageError(f"{where} is not a command", "write a text or a list of words")
+    raise UsageError(f"{where} is not a command", "write a text or a list of words, or false for none")
 
 
 def _kind(value: Any, where: str) -> Kind | None:
@@ -96,6 +106,12 @@ def _path(value: Any, where: str) -> str:
     if isinstance(value, str) and re.fullmatch(r"/[\x21-\x7e]*", value):
         return value
     raise UsageError(f"{where} is not a path that starts with '/'", f"it is {value!r}")
+
+
+def _paths(value: Any, where: str) -> tuple[str, ...]:
+    if isinstance(value, list | tuple) and all(isinstance(path, str) and path.startswith("/") for path in value):
+        return tuple(value)
+    raise UsageError(f"{where} is not a list of paths in the container", f"it is {value!r}")
 
 
 def _ports(value: Any, where: str) -> tuple[int, ...]:

@@ -58,8 +58,21 @@ class ServiceRecord:
     """The release's own networks it is on, each with the names it answers to there."""
     commands: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """What `x-deploy` says can be run in it: `shell`, `migrate`, …"""
+    base: str = ""
+    """The image that a built one stands on, as far as it is known."""
+    may_end: bool = False
+    """Whether it is as it should be when it has ended with status 0."""
+    outside: tuple[str, ...] = ()
+    """Networks it is on that are no release's own, by their names on the host."""
     parts: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Digests of the parts of its definition, to say later what changed (see `fingerprint`)."""
+    migrations: tuple[str, ...] | None = None
+    """Names of those in what its image is built from; nothing where they cannot be told."""
+
+    @property
+    def runs(self) -> str:
+        """The image that tells what it is: the one of the compose file, or what its own is built from."""
+        return self.base or self.source
 
 
 @dataclass(frozen=True)
@@ -126,4 +139,14 @@ class ReleaseRecord:
 def _service(raw: dict[str, Any]) -> ServiceRecord:
     networks = {network: tuple(aliases) for network, aliases in raw["networks"].items()}
     commands = {name: tuple(words) for name, words in raw["commands"].items()}
-    return ServiceRecord(**raw | {"kind": Kind(raw["kind"]), "networks": networks, "commands": commands})
+    names = raw.get("migrations")
+    return ServiceRecord(
+        **raw
+        | {
+            "kind": Kind(raw["kind"]),
+            "networks": networks,
+            "commands": commands,
+            "outside": tuple(raw.get("outside", ())),
+            "migrations": None if names is None else tuple(names),
+        }
+    )

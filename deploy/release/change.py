@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from deploy.model.edge import EMPTY, EdgeState
-from deploy.model.facts import Facts
-from deploy.model.journal import Probes
+from deploy.model.facts import Container, Facts
+from deploy.model.journal import Deed, Probes, Ran
 from deploy.model.kinds import Kind
 from deploy.model.release import ReleaseRecord
 from deploy.model.settings import Environment
@@ -28,6 +28,12 @@ class Change:
     bytes_sent: int = 0
     migrated: bool = False
     backup: str = ""
+    migrations: tuple[Ran, ...] = ()
+    reversed: bool = False
+    """Whether migrations were taken back."""
+    pushed: tuple[str, ...] = ()
+    deeds: tuple[Deed, ...] = ()
+    """What became of every service, seen when the change had ended."""
     stands: bool = False
     """Set when the release serves and nothing will take that back any more."""
     watch: Watch | None = None
@@ -61,10 +67,39 @@ class Change:
             if release_id != self.record.id and self.running(record)
         )
 
+    @property
+    def warming(self) -> ReleaseRecord | None:
+        """The release before, where it is to run on for a while."""
+        return self.previous if self.environment.keep_warm_s and self.previous in self.others else None
+
+    @property
+    def ending(self) -> tuple[ReleaseRecord, ...]:
+        """Those of the others that end with this change. Where nothing is replaced, what is kept warm stays so."""
+        kept = {self.warming.id} if self.warming else set()
+        if self.previous is None:
+            kept |= {record.id for record in self.others if self.facts.is_warm(record.id)}
+        return tuple(record for record in self.others if record.id not in kept)
+
+    @property
+    def by_hand(self) -> tuple[Container, ...]:
+        """Containers of this stack that ran without us when the change began."""
+        return self.facts.by_hand(self.site.layout)
+
+    def kind_of(self, service: str) -> Kind | None:
+        """The kind of a service of the release; None where it has none of that name."""
+        one = self.record.services.get(service)
+        return one.kind if one else None
+
     def running(self, record: ReleaseRecord) -> tuple[str, ...]:
         """Services of a release that ran when the change began."""
         containers = self.facts.release_containers(self.site.layout, record.id)
         return tuple(dict.fromkeys(container.service for container in containers if container.running))
+
+    def done(self, record: ReleaseRecord) -> tuple[str, ...]:
+        """Jobs of a release that had ended well when the change began."""
+        containers = self.facts.release_containers(self.site.layout, record.id)
+        ended = {container.service for container in containers if container.ended_well}
+        return tuple(name for name, one in record.services.items() if one.kind == Kind.JOB and name in ended)
 
     @property
     def data(self) -> tuple[str, ...]:

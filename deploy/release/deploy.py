@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import dataclasses
-import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from deploy.engine.bases import BaseImages, needed_images
+from deploy.engine.dockerfiles import dockerfile_text
+from deploy.engine.frontends import readable
 from deploy.engine.images import build, missing
-from deploy.model.checks import check_host, require_none
-from deploy.model.edge import IMAGE as EDGE_IMAGE
+from deploy.engine.platforms import builder_platforms, is_native
+from deploy.model.checks import Problem, check_builder, check_by_hand, check_host, needed_on_host, require_none
+from deploy.model.deeds import differences
+from deploy.model.edge import images as edge_images
 from deploy.model.errors import DeployError
-from deploy.model.facts import ARCHITECTURES, Facts
+from deploy.model.facts import Facts
+from deploy.model.findings import found_migrations
 from deploy.model.journal import Entry, Outcome, Probes, interrupted
 from deploy.model.plan import Plan, Wanted, make_plan
 from deploy.model.release import ReleaseRecord
 from deploy.push.send import lacked_bytes
+from deploy.release.by_hand import BackUpByHand, EndByHand, RestByHand, TakeData
 from deploy.release.change import Change
 from deploy.release.data_services import DataUp, MakeNetworks
+from deploy.release.definitions import explained
 from deploy.release.edge import PrepareEdge, Switch, WatchFromHere
-from deploy.release.lock import locked, require_thawed
+from deploy.release.edge_files import maintenance_page, tls_for
+from deploy.release.lock import Hold, locked, require_thawed
 from deploy.release.migrate import BackUpBeforeMigrating, CheckMigrations, Migrate, Pending
 from deploy.release.prepare import Prepared, whoami
 from deploy.release.prune import Prune
@@ -35,6 +42,7 @@ from deploy.release.start import StartRelease, TakeOverWorkers
 from deploy.release.steps import Action, run_all
 from deploy.shell import LocalShell
 from deploy.ui import Console, Step
+from deploy.ui.reports import seen
 
 
 @dataclass(frozen=True)
@@ -50,12 +58,14 @@ class Deployed:
 
 
 def plan_deploy(prepared: Prepared, site: Site, local: LocalShell) -> tuple[Plan, Facts]:
-    """Look at the host, check it, and say what a deploy would do. Changes nothing.
+    """Check a host as it was first looked at, and say what a deploy would do. Changes nothing.
 
     Raises DeployError with every problem found on the host.
     """
-    facts = site.facts()
-    edge = [EDGE_IMAGE] if prepared.record.public else []
+    facts = site.first_look
+    tls = tls_for(prepared.environment, prepared.record)
+    maintenance_page(prepared.environment)  # what cannot be shown is better known now
+    edge = edge_images(tls) if prepared.record.public else ()
     references = [*edge, *(source.reference for source in prepared.sources.values())]
     have = frozenset(references) - frozenset(missing(local, references))
     wanted = Wanted(
@@ -63,19 +73,46 @@ def plan_deploy(prepared: Prepared, site: Site, local: LocalShell) -> tuple[Plan
         have,
         lacked_bytes(local, have - facts.images.keys(), facts.layers.values()),
         tuple(service.name for service in prepared.stack.with_command("migrate")),
+        tls,
+        found_migrations(prepared.stack),
         prepared.warnings,
     )
-    plan = make_plan(wanted, facts, site.layout)
-    problems = check_host(
+    plan = explained(make_plan(wanted, facts, site.layout), prepared, site, facts)
+    found = check_host(
         facts,
         prepared.record,
         site.layout,
-        architecture=local_architecture(local),
+        architecture=prepared.platform.partition("/")[2].partition("/")[0],
         incoming_bytes=plan.push_bytes,
         now=datetime.now(UTC),
+        tls=tls,
+        direct={name: service.direct_ports for name, service in prepared.stack.services.items()},
     )
-    notes = require_none(problems, site.shell.name)
+    by_hand = check_by_hand(facts, prepared.stack, prepared.places, site.layout)
+    problems = (*found, *by_hand, *_absent(prepared, site), *_builder_problems(prepared, plan, local))
+    notes = require_none(problems, site.shell.name, prepared.lines.locate)
     return dataclasses.replace(plan, warnings=plan.warnings + notes), facts
+
+
+def _absent(prepared: Prepared, site: Site) -> Iterator[Problem]:
+    """What the stack takes to be on the host and is not; one round trip where it takes anything."""
+    needed = {(one.what, one.name): one for one in needed_on_host(prepared.stack, prepared.places)}
+    if needed:
+        words = (word for key in needed for word in key)
+        done = site.shell.run(site.bare("absent.sh", str(site.layout.root), *words))
+        for line in done.stdout.splitlines():
+            what, _, name = line.partition(" ")
+            yield needed[what, name].problem
+
+
+def _builder_problems(prepared: Prepared, plan: Plan, local: LocalShell) -> Iterator[Problem]:
+    """What keeps images from being built for a host that is another kind of machine than this one."""
+    builds = {name: prepared.stack.services[name].build for name in plan.build}
+    if not builds or is_native(prepared.platform):
+        return
+    texts = {name: dockerfile_text(one) for name, one in builds.items() if one}
+    builder = prepared.environment.builder
+    yield from check_builder(texts, prepared.platform, builder, builder_platforms(local, builder))
 
 
 def obtain_and_build(
@@ -83,48 +120,73 @@ def obtain_and_build(
 ) -> None:
     """Have every image that the host lacks on this machine."""
     services = [prepared.stack.services[name] for name in plan.build]
-    foreign = [image for image in plan.push if not image.startswith(f"{plan.project}/")]
     bases = BaseImages(local, console, prepared.root)
+    # a builder takes the bases for another kind of machine from their registry itself
+    needed = needed_images(services) if is_native(prepared.platform) else ()
     if rebuild:
-        bases.refresh(needed_images(services))
-    bases.ensure([*foreign, *needed_images(services)])
+        bases.refresh(needed)
+    bases.ensure(needed)
+    own = {source.reference: source.platform for source in prepared.sources.values()}
+    for image in plan.push:
+        if not image.startswith(f"{plan.project}/"):
+            bases.ensure_for(own.get(image, prepared.platform), image)
     if services:
-        with console.step(f"Build {', '.join(plan.build)}") as step:
-            build(local, prepared.stack, [prepared.sources[name] for name in plan.build], step, rebuild=rebuild)
+        sources = [prepared.sources[name] for name in plan.build]
+        builder = prepared.environment.builder
+        builds = {service.name: service.build for service in services if service.build}
+        with (
+            readable(builds, bases.reads_dockerfiles) as dockerfiles,
+            console.step(f"Build {', '.join(plan.build)}") as step,
+        ):
+            build(local, prepared.stack, sources, step, builder=builder, rebuild=rebuild, dockerfiles=dockerfiles)
 
 
-def deploy(prepared: Prepared, plan: Plan, site: Site, local: LocalShell, console: Console) -> Deployed:
-    """Carry out a plan. Raises DeployError when it cannot be; users then still get what they got before."""
+def deploy(
+    prepared: Prepared, plan: Plan, site: Site, local: LocalShell, console: Console, *, under: Hold | None = None
+) -> Deployed:
+    """Carry out a plan, under a lock that is held already or one of its own.
+
+    Raises DeployError when it cannot be; users then still get what they got before.
+    """
     began = time.monotonic()
-    with locked(site, f"deploying {plan.release}", datetime.now(UTC), console):
-        change = Change(site, prepared.environment, _unchanged(site, plan, console), prepared.record)
-        with keep_journal(site, _entry(prepared.record, plan), change) as seconds:
+    with locked(site, purpose(plan), datetime.now(UTC), console, under=under) as hold:
+        change = Change(site, prepared.environment, _unchanged(hold.facts, plan, console), prepared.record)
+        with keep_journal(hold, _entry(prepared.record, plan), change) as seconds:
             carry_out(deploy_actions(prepared, plan, change, local), change, console, seconds)
+    if change.deeds:
+        change.notes += differences(plan, change.record, change.deeds, change.pushed)
     return Deployed(
         plan.release, plan.previous, time.monotonic() - began, change.bytes_sent, change.probes, tuple(change.notes)
     )
 
 
-def finish(prepared: Prepared, plan: Plan, site: Site, console: Console) -> Deployed:
+def finish(prepared: Prepared, plan: Plan, site: Site, console: Console, *, under: Hold | None = None) -> Deployed:
     """End what a killed change began: the live release is as it should be, what stands beside it is taken away."""
     began = time.monotonic()
-    with locked(site, f"finishing {plan.previous}", datetime.now(UTC), console):
-        facts = _unchanged(site, plan, console)
+    with locked(site, purpose(plan), datetime.now(UTC), console, under=under) as hold:
+        facts = _unchanged(hold.facts, plan, console)
         live = facts.releases[plan.previous]
         change = Change(site, prepared.environment, facts, live)
-        with keep_journal(site, _entry(live, plan), change) as seconds:
-            carry_out((), change, console, seconds)
+        with keep_journal(hold, _entry(live, plan), change) as seconds:
+            carry_out([EndByHand(change, data=True)] if change.by_hand else [], change, console, seconds)
     return Deployed(live.id, "", time.monotonic() - began, 0, change.probes, tuple(change.notes))
 
 
-def _unchanged(site: Site, plan: Plan, console: Console) -> Facts:
-    """The host as it is now that we hold its lock. Raises DeployError when the plan was made for another state."""
-    facts = site.facts()
+def purpose(plan: Plan) -> str:
+    """What is said of a deploy to whoever finds its lock."""
+    return f"deploying {plan.release}" if plan.changes else f"finishing {plan.previous}"
+
+
+def require_unchanged(facts: Facts, plan: Plan) -> None:
+    """Raises DeployError when a host, as it is under our lock, is not what the plan was made for."""
     require_thawed(facts)
     if (facts.live.id if facts.live else "") != plan.previous:
-        raise DeployError(
-            f"{site.shell.name}: another release went live since the plan was made", "run the command again"
-        )
+        raise DeployError(f"{facts.host}: another release went live since the plan was made", "run the command again")
+
+
+def _unchanged(facts: Facts, plan: Plan, console: Console) -> Facts:
+    """`require_unchanged`, with a word about a change that never ended."""
+    require_unchanged(facts, plan)
     if broken := interrupted(facts.journal):
         when = f"{broken.at:%Y-%m-%d %H:%M}"
         console.note(f"{broken.by} began {broken.release} at {when} and never ended: going on from there")
@@ -145,18 +207,27 @@ def _entry(record: ReleaseRecord, plan: Plan) -> Entry:
 def deploy_actions(prepared: Prepared, plan: Plan, change: Change, local: LocalShell) -> Sequence[Action]:
     """The steps up to the point of no return, each of which can be taken back."""
     pending = Pending()
-    migrating = [prepared.stack.services[name] for name in plan.migrate]
+    migrating = plan.migrate
+    found = [name for name in migrating if "migrate" in prepared.stack.services[name].options.found]
     return [
         Push(change, plan.push, local),
         StageRelease(change, prepared),
-        *([DataUp(change)] if change.data else []),
+        *_data_steps(change),
         MakeNetworks(change),
         *([CheckMigrations(change, migrating, pending)] if migrating else []),
-        *([BackUpBeforeMigrating(change, pending), Migrate(change, pending)] if migrating else []),
+        *([BackUpBeforeMigrating(change, pending), Migrate(change, pending, found)] if migrating else []),
         StartRelease(change),
         *switching(change),
+        *([EndByHand(change)] if change.by_hand else []),
         TakeOverWorkers(change),
     ]
+
+
+def _data_steps(change: Change) -> Sequence[Action]:
+    """How the data services come up: beside nothing, or in place of those that somebody runs without us."""
+    if not change.data and not change.facts.data:
+        return []
+    return [BackUpByHand(change), TakeData(change)] if change.by_hand else [DataUp(change)]
 
 
 def switching(change: Change) -> Sequence[Action]:
@@ -171,21 +242,20 @@ def carry_out(actions: Sequence[Action], change: Change, console: Console, secon
 
     The release stands whatever becomes of the latter: a failure there is said, and the next change picks it up.
     """
-    seconds.update(run_all(actions, console))
+    seconds.update(run_all(actions, console, before_undo=change.site.raise_fence))
     change.stands = True
-    for action in (Retire(change), Prune(change)):
-        try:
-            seconds.update(run_all([action], console))
-        except DeployError as error:
-            change.notes.append(f"'{action.title}' failed: {error.message}; the next deploy does it again")
-    change.stop_watching()
-
-
-def local_architecture(local: LocalShell) -> str:
-    """What images built here are for, unless DOCKER_DEFAULT_PLATFORM says otherwise."""
-    wanted = local.environ().get("DOCKER_DEFAULT_PLATFORM", "")
-    machine = platform.machine()
-    return wanted.removeprefix("linux/").split("/")[0] or ARCHITECTURES.get(machine, machine)
+    try:
+        for action in (Retire(change), *([RestByHand(change)] if change.by_hand else []), Prune(change)):
+            try:
+                seconds.update(run_all([action], console))
+            except DeployError as error:
+                change.notes.append(f"'{action.title}' failed: {error.message}; the next deploy does it again")
+    except KeyboardInterrupt:
+        change.stop_watching()
+        console.warn(f"{change.record.id} is live{seen(change.probes)}; the next deploy ends what was cut short here")
+        raise
+    finally:
+        change.stop_watching()
 
 
 class MakeCurrent(Action):

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import getpass
+import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from deploy.engine.compose import ComposeProject
-from deploy.engine.context import folder_digest
+from deploy.engine.context import files_digest, migrations_in
 from deploy.engine.images import ImageSource, image_sources
+from deploy.engine.lines import SourceLines
+from deploy.engine.places import find_places
 from deploy.engine.revision import revision_of
-from deploy.model.checks import check_stack, require_none
-from deploy.model.dockerignore import IgnoreRules
+from deploy.model.checks import check_carried, check_places, check_stack, require_none
 from deploy.model.fingerprint import digest, service_parts
+from deploy.model.migrations import framework_of
 from deploy.model.options import COMMANDS
+from deploy.model.places import Place, Places, bind_mounts, local_path
 from deploy.model.release import PublicPort, ReleaseRecord, ServiceRecord, new_release_id
 from deploy.model.settings import Environment
 from deploy.model.stack import Service, Stack
@@ -31,9 +35,17 @@ class Prepared:
     environment: Environment
     root: Path
     stack: Stack
+    places: Places
+    """Where what services mount is on a host."""
+    lines: SourceLines
+    """Where in the compose files something stands."""
     sources: Mapping[str, ImageSource]
     record: ReleaseRecord
     warnings: tuple[str, ...]
+    platform: str
+    """What its images are for: `linux/amd64`."""
+    variables: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
+    """What the env file says: not to be shown."""
 
     def pinned(self, images: Mapping[str, str]) -> Prepared:
         """The same with each service's image as the reference that will never mean another image."""
@@ -45,16 +57,27 @@ class Prepared:
 
 
 def prepare(
-    compose: ComposeProject, environment: Environment, root: Path, now: datetime, *, rebuild: bool = False
+    compose: ComposeProject,
+    environment: Environment,
+    root: Path,
+    now: datetime,
+    *,
+    architecture: Callable[[], str],
+    rebuild: bool = False,
 ) -> Prepared:
-    """Read the stack, check it, and work out what a release of it is made of.
+    """Read the stack, check it, and work out what a release of it is made of for hosts of an architecture.
 
+    `architecture` is called once the stack is read, so that the host may be looked at meanwhile.
+    DOCKER_DEFAULT_PLATFORM, where it is set, says against that what images are for, as it does for docker itself.
     `rebuild` asks for new images although nothing they are made from here has changed: their base may have.
     Raises UsageError for files that cannot be read and DeployError listing every local problem.
     """
     stack, warnings = compose.stack()
-    warnings += require_none(check_stack(stack), "the stack")
-    sources = image_sources(stack, compose.name, salt=now.isoformat() if rebuild else "")
+    places, lines = find_places(stack, root), SourceLines(compose.files, root)
+    problems = (*check_carried(stack), *check_stack(stack), *check_places(stack, places))
+    warnings += require_none(problems, "the stack", lines.locate)
+    platform = os.environ.get("DOCKER_DEFAULT_PLATFORM") or f"linux/{architecture()}"
+    sources = image_sources(stack, compose.name, platform, salt=now.isoformat() if rebuild else "")
     revision = revision_of(root)
     record = ReleaseRecord(
         id=new_release_id(now, revision),
@@ -62,10 +85,11 @@ def prepare(
         created_at=now,
         created_by=whoami(),
         revision=revision,
-        services={name: _record(service, stack, sources[name], root) for name, service in stack.services.items()},
-        public=tuple(PublicPort(service.name, port) for service in stack.public for port in service.ports),
+        services={name: _record(service, stack, sources[name], places) for name, service in stack.services.items()},
+        public=tuple(PublicPort(service.name, port) for service in stack.public for port in service.edge_ports),
     )
-    return Prepared(environment, root, stack, sources, record, warnings)
+    variables = compose.variables()
+    return Prepared(environment, root, stack, places, lines, sources, record, warnings, platform, variables)
 
 
 def whoami() -> str:
@@ -73,7 +97,7 @@ def whoami() -> str:
     return f"{getpass.getuser()}@{socket.gethostname()}"
 
 
-def _record(service: Service, stack: Stack, source: ImageSource, root: Path) -> ServiceRecord:
+def _record(service: Service, stack: Stack, source: ImageSource, places: Places) -> ServiceRecord:
     return ServiceRecord(
         kind=service.kind,
         image=source.reference,
@@ -83,42 +107,72 @@ def _record(service: Service, stack: Stack, source: ImageSource, root: Path) -> 
         health_path=service.options.health_path,
         networks=dict(_networks(service, stack)),
         commands={name: tuple(command) for name in COMMANDS if (command := service.options.command(name))},
-        parts=service_parts(_portable(service, root), stack.document, source.source, _files(service, stack, root)),
+        base=service.base if service.build else "",
+        may_end=service.may_end,
+        outside=tuple(_outside(service, stack)),
+        parts=service_parts(_portable(service, places), stack.document, source.source, _files(service, stack, places)),
+        migrations=_migrations(service),
     )
+
+
+def _migrations(service: Service) -> tuple[str, ...] | None:
+    migrate = service.options.command("migrate")
+    framework = framework_of(migrate) if migrate else None
+    return migrations_in(service.build, framework) if framework and service.build and service.build.local else None
 
 
 def _networks(service: Service, stack: Stack) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The networks a release makes for the service, with the names others find it by there."""
+    links = [
+        str(link).partition(":")[::2]
+        for other in stack.services.values()
+        for link in other.definition.get("links") or ()
+    ]
+    linked = [alias for name, alias in links if name == service.name and alias and alias != name]
     for name, options in (service.definition.get("networks") or {}).items():
         if not (stack.document.get("networks") or {}).get(name, {}).get("external"):
             own = service.definition.get("container_name")
-            yield name, (service.name, *((options or {}).get("aliases") or ()), *([own] if own else []))
+            aliases = ((options or {}).get("aliases") or (), [own] if own else [], linked)
+            yield name, tuple(dict.fromkeys([service.name, *(alias for some in aliases for alias in some)]))
 
 
-def _portable(service: Service, root: Path) -> dict[str, Any]:
+def _outside(service: Service, stack: Stack) -> Iterator[str]:
+    """Networks of the service that are on the host before, by the names they have there."""
+    for name in service.networks:
+        network = (stack.document.get("networks") or {}).get(name) or {}
+        if network.get("external"):
+            yield str(network.get("name") or name)
+
+
+def _portable(service: Service, places: Places) -> dict[str, Any]:
     """The definition without this checkout's place on this machine: a clone elsewhere must look the same."""
     definition = dict(service.definition)
     if "volumes" in definition:
         definition["volumes"] = [
-            mount | {"source": str(Path(mount["source"]).relative_to(root))}
-            if mount.get("type") == "bind" and Path(mount["source"]).is_relative_to(root)
+            mount | {"source": places.relative(mount["source"])}
+            if mount.get("type") == "bind" and places.inside(mount["source"])
             else mount
             for mount in definition["volumes"]
         ]
     return definition
 
 
-def _files(service: Service, stack: Stack, root: Path) -> dict[str, str]:
-    """The digest of every file of the project that the service gets, by its path in the project."""
-    paths = [Path(mount["source"]) for mount in service.definition.get("volumes") or () if mount.get("type") == "bind"]
+def _files(service: Service, stack: Stack, places: Places) -> dict[str, str]:
+    """The digest of every file and folder of the project that travels with the service, by its path in the project."""
+    shipped = {
+        str(mount["source"]): placement.members
+        for name, mount in bind_mounts(stack)
+        if name == service.name and (placement := places.of(mount)).place == Place.SHIPPED
+    }
     for section in ("configs", "secrets"):
         for entry in service.definition.get(section) or ():
             file = (stack.document.get(section) or {}).get(entry["source"], {}).get("file")
-            paths += [Path(file)] if file else []
+            if file and places.inside(file):
+                shipped[str(file)] = None
     return {
-        str(path.relative_to(root)): folder_digest(path, IgnoreRules(()))
-        if path.is_dir()
+        places.relative(source): files_digest((path / name, name) for name in members)
+        if members is not None
         else digest(path.read_bytes().hex())
-        for path in paths
-        if path.is_relative_to(root) and path.exists()
+        for source, members in shipped.items()
+        if (path := local_path(source)).is_file() or members is not None
     }

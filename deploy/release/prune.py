@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from deploy.model.errors import UsageError
@@ -13,11 +13,14 @@ from deploy.model.release import ReleaseRecord
 from deploy.model.settings import Environment
 from deploy.release.change import Change
 from deploy.release.data_services import leave_networks
-from deploy.release.lock import locked
+from deploy.release.lock import locked, require_thawed
 from deploy.release.site import Site
 from deploy.release.steps import Action, run_all
 from deploy.shell import OnLine
 from deploy.ui import Console, Step
+from deploy.ui.units import size
+
+KB = 1024
 
 
 class Prune(Action):
@@ -32,10 +35,36 @@ class Prune(Action):
         change = self._change
         gone = [change.facts.releases[name] for name in releases_to_remove(change)]
         kept = [one for one in change.facts.releases.values() if one not in gone]
-        images = unused_images(change.facts, change.site.layout.project, [*kept, change.record])
-        if gone or images:
-            remove_releases(change.site, gone, images, on_line=step.show)
+        free = self._remove(gone, kept, step)
+        for spare in spare_releases(change, kept):
+            if not free or free >= change.environment.keep_free.bytes_of(change.facts.data_bytes):
+                break  # an unknown size is no reason to remove anything
+            step.show(f"{size(free)} free: removing {spare.id}")
+            gone, kept = [*gone, spare], [one for one in kept if one != spare]
+            free = self._remove([spare], kept, step)
         step.result = f"{len(gone)} removed" if gone else "none"
+
+    def _remove(self, gone: Sequence[ReleaseRecord], kept: Iterable[ReleaseRecord], step: Step) -> int:
+        """Remove releases, and the images that only they ran; the bytes that are free then."""
+        change = self._change
+        images = unused_images(change.facts, change.site.layout.project, [*kept, change.record])
+        if not gone and not images and not change.environment.keep_free.bytes_of(change.facts.data_bytes):
+            return change.facts.data_free_bytes
+        return remove_releases(change.site, gone, images, on_line=step.show)
+
+
+def spare_releases(change: Change, kept: Iterable[ReleaseRecord]) -> tuple[ReleaseRecord, ...]:
+    """Of the releases that are kept those that go when the disk is short, oldest first."""
+    safe = _safe(change)
+    return tuple(record for record in sorted(kept, key=lambda one: one.id) if record.id not in safe)
+
+
+def _safe(change: Change) -> frozenset[str]:
+    """The live release and the one before."""
+    safe = {change.record.id, *([change.previous.id] if change.previous else [])}
+    if len(safe) == 1:  # at rest: the one that served before the live one
+        safe |= set([name for name in served(change.facts.journal) if name in change.facts.releases][-2:])
+    return frozenset(safe)
 
 
 def releases_to_remove(change: Change) -> tuple[str, ...]:
@@ -59,28 +88,34 @@ def unused_images(facts: Facts, project: str, kept: Iterable[ReleaseRecord]) -> 
 
 def remove_releases(
     site: Site, gone: Iterable[ReleaseRecord], images: Iterable[str] = (), on_line: OnLine | None = None
-) -> None:
-    """Remove releases and images from the host."""
+) -> int:
+    """Remove releases and images from the host; the bytes that are free on the engine's disk then."""
     records = tuple(gone)
     for record in records:
         leave_networks(site, record)
     names = [record.id for record in records]
-    site.run("prune.sh", str(site.layout.root), *names, "--", *images, on_line=on_line)
+    done = site.run("prune.sh", str(site.layout.root), *names, "--", *images, on_line=on_line)
+    return next((int(line[5:]) for line in done.stdout.splitlines() if line.startswith("free ")), 0) * KB
 
 
 def removable(environment: Environment, site: Site) -> tuple[str, ...]:
-    """Ids of the releases that `prune` would remove. Raises UsageError where no release is live."""
-    return releases_to_remove(_at_rest(environment, site))
+    """Ids of the releases that `prune` would remove, at most. Raises UsageError where no release is live."""
+    change = _at_rest(environment, site, site.facts())
+    gone = releases_to_remove(change)
+    if change.facts.data_free_bytes >= environment.keep_free.bytes_of(change.facts.data_bytes):
+        return gone
+    kept = [record for name, record in change.facts.releases.items() if name not in gone]
+    return (*gone, *(record.id for record in spare_releases(change, kept)))
 
 
 def prune(environment: Environment, site: Site, console: Console) -> None:
-    """Remove what a deploy would remove at its end, now."""
-    with locked(site, "removing old releases", datetime.now(UTC), console):
-        run_all([Prune(_at_rest(environment, site))], console)
+    """Remove what a deploy would remove at its end, now. Raises DeployError where nothing may be changed."""
+    with locked(site, "removing old releases", datetime.now(UTC), console) as hold:
+        run_all([Prune(_at_rest(environment, site, hold.facts))], console)
 
 
-def _at_rest(environment: Environment, site: Site) -> Change:
-    facts = site.facts()
+def _at_rest(environment: Environment, site: Site, facts: Facts) -> Change:
+    require_thawed(facts)
     if facts.live is None:
         raise UsageError(f"{site.shell.name}: no release is live there", "deploy one first")
     return Change(site, environment, facts, facts.live)

@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from deploy.engine.images import missing
-from deploy.model.command import Command
 from deploy.model.facts import Facts
 from deploy.model.kinds import Kind
 from deploy.model.release import ReleaseRecord
@@ -30,11 +29,23 @@ class Push(Action):
 
     def run(self, step: Step) -> None:
         change = self._change
-        absent = missing(change.site.shell, self._images)
+        absent = self._absent()
         to = receiver(change.site, change.facts)
-        change.bytes_sent = push_images(self._local, to, absent, step, earlier=earlier_builds(change))
+        sent = push_images(self._local, to, absent, step, earlier=earlier_builds(change))
+        change.bytes_sent = sent.sent_bytes
+        change.notes += sent.notes
+        change.pushed = tuple(absent)
         change.record = pin(change)
         step.result = f"{size(change.bytes_sent)} sent" if absent else "the host has them all"
+
+    def _absent(self) -> Sequence[str]:
+        """The images that the host lacks. Ours it lists by their names; others have several, and are asked for."""
+        own = [one for one in self._images if one.startswith(f"{self._change.site.layout.project}/")]
+        others = [one for one in self._images if one not in own]
+        return (
+            *(one for one in own if one not in self._change.facts.images),
+            *(missing(self._change.site.shell, others) if others else ()),
+        )
 
 
 def pin(change: Change) -> ReleaseRecord:
@@ -48,11 +59,11 @@ def pin(change: Change) -> ReleaseRecord:
         for name, service in record.services.items()
         if service.kind != Kind.DATA and not service.source.startswith("build:")
     }
-    pinned = {}
-    for name, image in foreign.items():
-        image_id = site.shell.run(Command("docker", "image", "inspect", "--format", "{{.Id}}", image)).stdout.strip()
-        pinned[name] = f"{site.layout.project}/{name}:{image_id.removeprefix('sha256:')[:16]}"
-        site.shell.run(Command("docker", "tag", image_id, pinned[name]))
+    if not foreign:
+        return record
+    words = (word for pair in foreign.items() for word in pair)
+    told = site.shell.run(site.bare("pin.sh", site.layout.project, *words)).stdout
+    pinned = dict(zip(foreign, told.split(), strict=True))
     services = {
         name: dataclasses.replace(service, image=pinned.get(name, service.image))
         for name, service in record.services.items()
@@ -68,6 +79,7 @@ def receiver(site: Site, facts: Facts) -> Receiver:
         layers={reference: facts.layers[image_id] for reference, image_id in facts.images.items()},
         zstd=facts.zstd,
         memory_bytes=facts.memory_bytes,
+        containerd=facts.containerd,
         guard=site.guarded,
     )
 

@@ -8,20 +8,22 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from deploy.model.deeds import deeds, parse_seen
 from deploy.model.errors import DeployError
 from deploy.model.journal import Entry, Outcome
 from deploy.release.change import Change
+from deploy.release.lock import Hold
 from deploy.release.site import Site
 
 
 @contextlib.contextmanager
 def keep_journal(
-    site: Site, entry: Entry, change: Change, success: Outcome = Outcome.DEPLOYED
+    hold: Hold, entry: Entry, change: Change, success: Outcome = Outcome.DEPLOYED
 ) -> Iterator[dict[str, float]]:
     """Write that a change begins, and how it ended, whatever happens between; the block fills in its steps' seconds."""
     seconds: dict[str, float] = {}
     began = time.monotonic()
-    append(site, entry)
+    hold.append(entry)
 
     def end(outcome: Outcome, reason: str = "") -> Entry:
         return dataclasses.replace(
@@ -34,22 +36,31 @@ def keep_journal(
             migrated=change.migrated,
             backup=change.backup,
             probes=change.probes,
+            migrations=change.migrations,
+            reversed=change.reversed,
+            pushed=change.pushed,
+            deeds=change.deeds,
             reason=reason,
         )
 
     try:
         yield seconds
     except BaseException as error:
+        observe(change)
         reason = error.message if isinstance(error, DeployError) else type(error).__name__
         with contextlib.suppress(DeployError):  # the link may be what broke: the next change will find it unended
-            append(site, end(success if change.stands else Outcome.FAILED, reason))
+            hold.append(end(success if change.stands else Outcome.FAILED, reason))
         raise
-    append(site, end(success))
+    observe(change)
+    hold.append(end(success))
 
 
-def append(site: Site, entry: Entry) -> None:
-    """Add one line to the journal."""
-    site.run("journal.sh", str(site.layout.root), stdin=entry.to_line().encode())
+def observe(change: Change) -> None:
+    """See what became of every service, as long as the host can be asked: a change is not judged by that."""
+    serving = change.record if change.stands else change.facts.live or change.record
+    with contextlib.suppress(DeployError):
+        done = change.site.shell.run(change.site.bare("observe.sh", change.site.layout.project))
+        change.deeds = deeds(change.facts, serving, parse_seen(done.stdout), change.site.layout)
 
 
 def record_current(site: Site, release_id: str) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from deploy.model.edge import SLOTS
+from deploy.model.edge import SLOTS, EdgeState, empty_commands, render_config
 from deploy.release.change import Change
-from deploy.release.data_services import leave_networks
-from deploy.release.edge import empty_slot
-from deploy.release.start import stop
+from deploy.release.data_services import lasting_pairs
 from deploy.release.steps import Action
+from deploy.release.warm import keep_warm
 from deploy.ui import Step
+from deploy.ui.units import count, duration
 
 
 class Retire(Action):
@@ -24,22 +24,46 @@ class Retire(Action):
 
     def run(self, step: Step) -> None:
         change = self._change
-        left = 0
-        for slot in SLOTS:
-            target = change.edge.slots.get(slot)
-            if target is None or slot == change.edge.live:
-                continue
-            listeners = [name for name in target.servers if any(one.name == name for one in change.edge.listeners)]
-            limit_s = int(change.environment.drain_s)
-            step.show(f"waiting for requests in flight, at most {limit_s} s")
-            done = change.site.run("drain.sh", change.site.layout.edge_container, slot, limit_s, *listeners)
-            left += int(done.stdout.strip() or 0)
-            change.edge = empty_slot(change.site, change.edge, slot)
-        for record in change.others:
-            stop(change.site, record, ())
-            leave_networks(change.site, record)
-        if left:
-            change.notes.append(
-                f"{left} requests were still running after {change.environment.drain_s:g} s and were cut"
-            )
-        step.result = ", ".join(record.id for record in change.others) or "there was none"
+        slot = next((slot for slot in SLOTS if change.edge.slots.get(slot) and slot != change.edge.live), "")
+        if slot or change.ending:
+            left = self._retire(slot, change.edge.with_target(slot, None) if slot else change.edge, step)
+            if left:
+                change.notes.append(
+                    f"{count(left, 'connection')} had not ended after {change.environment.drain_s:g} s and "
+                    + (
+                        f"go on for as long as {change.warming.id} does"
+                        if change.warming
+                        else "were told to: the release before got its stop signal"
+                    )
+                )
+        texts = [record.id for record in change.ending]
+        if change.warming:
+            keep_warm(change.site, change.warming, int(change.environment.keep_warm_s))
+            texts.append(f"{change.warming.id} runs on for {duration(change.environment.keep_warm_s)}")
+        step.result = ", ".join(texts) or "there was none"
+
+    def _retire(self, slot: str, after: EdgeState, step: Step) -> int:
+        """One script on the host; how many connections had not ended."""
+        change = self._change
+        site, layout = change.site, change.site.layout
+        target = change.edge.slots.get(slot)
+        listeners = [one for one in change.edge.listeners if target and one.name in target.servers]
+        done = site.run(
+            "retire.sh",
+            str(layout.root),
+            layout.edge_container,
+            slot,
+            int(change.environment.drain_s),
+            render_config(after, layout),
+            after.to_json(),
+            "; ".join(empty_commands(slot, change.edge.listeners, layout)) if slot else "",
+            *(listener.name for listener in listeners),
+            "--",
+            *(layout.release_project(record.id) for record in change.ending),
+            "--",
+            *(word for record in change.ending for word in lasting_pairs(site, record)),
+            on_line=step.show,
+        )
+        change.edge = after
+        last = done.stdout.split()[-1:]
+        return int(last[0]) if last and last[0].isdigit() else 0

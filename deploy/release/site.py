@@ -2,18 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import secrets
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from deploy.model.command import Command, script
+from deploy.model.drift import Drift, find_drift
 from deploy.model.facts import Facts, parse_facts
 from deploy.model.layout import HostLayout
+from deploy.model.release import ReleaseRecord
+from deploy.model.usage import Usage, parse_usage
 from deploy.shell import Completed, OnLine, Shell
 from deploy.shell.packaged import packaged
 
 COMPOSE = Command("docker", "compose", "--ansi", "never")
 # A step that changes things holds this lock for its own time, on the host: a client that was killed may have left one
-# running, and the next deploy must wait for it rather than work beside it.
-_GUARD = 'mkdir -p "$1" && exec 8>>"$1/busy" && { flock -w 300 8 || exit 76; } && shift && '
+# running, and the next deploy must wait for it rather than work beside it. And one that was sent but had not begun when
+# its client gave up, or when another took over, must never begin: it carries a token that is no longer the host's.
+_GUARD = """\
+mkdir -p "$1" && exec 8>>"$1/busy" && { flock -w 300 8 || exit 76; }
+if [ -n "$2" ] && [ "$2" != "$(cat "$1/fence" 2>/dev/null)" ]; then
+    printf 'this step came too late: its change was given up, or another has taken over\\n' >&2
+    exit 77
+fi
+shift 2
+exec "$@"
+"""
+
+
+@dataclass
+class Fence:
+    """What keeps a step of ours from beginning too late (a fencing token).
+
+    The host's own is replaced by whoever takes the lock or begins to undo: steps sent before then find another.
+    """
+
+    token: str = ""
+    """Empty for a step that may begin at any time."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +49,32 @@ class Site:
     layout: HostLayout
     address: str
     """The host as users reach it."""
+    host_address: str = ""
+    """The host itself, where it is known by another address too."""
+    fence: Fence = field(default_factory=Fence)
+
+    @cached_property
+    def first_look(self) -> Facts:
+        """What was there when this was first asked for."""
+        return self.facts()
+
+    @property
+    def look(self) -> Command:
+        """The command that prints the facts of the host."""
+        return packaged("remote", "facts.sh", str(self.layout.root), self.layout.project)
 
     def facts(self) -> Facts:
         """What is there now; one round trip."""
-        command = packaged("remote", "facts.sh", str(self.layout.root), self.layout.project)
-        return parse_facts(self.shell.run(command).stdout, self.shell.name)
+        return parse_facts(self.shell.run(self.look).stdout, self.shell.name)
+
+    def usage(self) -> Usage:
+        """What the project takes of the disk."""
+        return parse_usage(self.shell.run(self.bare("usage.sh", str(self.layout.root), self.layout.project)).stdout)
+
+    def drift(self, facts: Facts, live: ReleaseRecord, verbs: str) -> tuple[Drift, ...]:
+        """What was changed there by hand; one round trip."""
+        script = self.bare("drift.sh", str(self.layout.root), self.layout.project, live.id)
+        return find_drift(facts, live, self.layout, self.shell.run(script).stdout, verbs)
 
     def script(self, name: str, *arguments: str | int) -> Command:
         """One of the scripts of `release/scripts` that change something, guarded against a leftover of another run."""
@@ -39,8 +85,14 @@ class Site:
         return packaged("release", name, *arguments)
 
     def guarded(self, command: Command) -> Command:
-        """A command that waits for any other guarded one on the host to end."""
-        return script(f'{_GUARD}exec "$@"', command.title, str(self.layout.root), *command)
+        """A command that waits for any other guarded one on the host to end, and only begins while its change is on."""
+        return script(_GUARD, command.title, str(self.layout.root), self.fence.token, *command)
+
+    def raise_fence(self) -> None:
+        """Let no step begin that was sent until now. Raises CommandError when another change has taken over."""
+        token = secrets.token_hex(8)
+        self.shell.run(self.bare("fence.sh", str(self.layout.root), token, self.fence.token))
+        self.fence.token = token
 
     def run(
         self,
@@ -61,3 +113,8 @@ class Site:
     def compose_data(self) -> Command:
         """`docker compose` for the data services."""
         return COMPOSE.then("--file", f"{self.layout.data}/compose.yaml")
+
+    @property
+    def compose_edge(self) -> Command:
+        """`docker compose` for the edge."""
+        return COMPOSE.then("--file", f"{self.layout.edge}/compose.yaml")

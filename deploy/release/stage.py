@@ -6,22 +6,23 @@ import io
 import json
 import tarfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
 from deploy.model.command import Command, sequence
 from deploy.model.errors import DeployError
-from deploy.model.render import Rendered, Volume, render_data, render_release, stack_volumes
+from deploy.model.render import Rendered, ShippedFile, Volume, render_data, render_release, stack_volumes
 from deploy.release.change import Change
 from deploy.release.prepare import Prepared
 from deploy.release.prune import remove_releases
-from deploy.release.site import Site
 from deploy.release.steps import Action
 from deploy.shell import Process
 from deploy.ui import Step
 
 SECRET_MODE = 0o600
+READABLE_MODE = 0o444
+"""Of secrets, which whoever a container runs as must be able to read: the project's folder is closed to others."""
 
 
 class StageRelease(Action):
@@ -37,12 +38,13 @@ class StageRelease(Action):
         change, prepared = self._change, self._prepared
         site, record = change.site, change.record
         images = {name: service.image for name, service in record.services.items()}
-        app = render_release(prepared.stack, images, site.layout, record.id, prepared.root)
-        data = render_data(prepared.stack, images, site.layout, prepared.root)
-        _create_volumes(site, stack_volumes(prepared.stack))
-        command = site.script("stage.sh", str(site.layout.root), record.id, *app.folders, *data.folders)
-        with site.shell.start(command) as process:
-            _send(process, record.to_json(), app, data, {name: record.services[name].parts for name in change.data})
+        parts = {name: record.services[name].parts for name in change.data}
+        app = render_release(prepared.stack, images, site.layout, record.id, prepared.places)
+        data = render_data(prepared.stack, images, site.layout, prepared.places, parts)
+        unpack = site.bare("stage.sh", str(site.layout.root), record.id, *app.folders, *data.folders)
+        stage = sequence(*_making(stack_volumes(prepared.stack, site.layout, prepared.places)), unpack, name="stage.sh")
+        with site.shell.start(site.guarded(stage)) as process:
+            _send(process, record.to_json(), app, data, parts)
             process.close_stdin()
             complaint = process.read_stderr(1 << 16).decode(errors="replace")
             if process.wait():
@@ -56,15 +58,12 @@ class StageRelease(Action):
         remove_releases(self._change.site, [self._change.record])
 
 
-def _create_volumes(site: Site, volumes: Iterable[Volume]) -> None:
+def _making(volumes: Iterable[Volume]) -> Iterator[Command]:
     """Named volumes belong to no release. Creating one that exists is harmless."""
-    commands = []
     for volume in volumes:
         options = (f"{key}={value}" for key, value in volume.options.items())
         command = Command("docker", "volume", "create").option("--driver", volume.driver or None).each("--opt", options)
-        commands.append(command.then(volume.name))
-    if commands:
-        site.shell.run(site.guarded(sequence(*commands, name="volumes")))
+        yield command.then(volume.name)
 
 
 def _send(process: Process, record: str, app: Rendered, data: Rendered, data_parts: Mapping[str, Any]) -> None:
@@ -78,9 +77,33 @@ def _send(process: Process, record: str, app: Rendered, data: Rendered, data_par
                 SECRET_MODE,
             )
             for file in rendered.files:
-                archive.add(file.local, str(PurePosixPath(folder) / file.remote), filter=_anonymous)
+                _add(archive, PurePosixPath(folder), file)
+            for value in rendered.texts:
+                _text(archive, f"{folder}/{value.remote}", value.text, READABLE_MODE)
         _text(archive, "release/release.json", record, SECRET_MODE)
         _text(archive, "data/state.json", json.dumps(data_parts, indent=1), SECRET_MODE)
+
+
+def _add(archive: tarfile.TarFile, folder: PurePosixPath, file: ShippedFile) -> None:
+    """A file, or a folder with those of its files that go, and the folders between."""
+    remote = folder / file.remote
+
+    def owned(info: tarfile.TarInfo) -> tarfile.TarInfo:
+        """Who owns a file here means nothing there."""
+        info.uid = info.gid = 0
+        info.uname = info.gname = ""
+        if file.readable:
+            info.mode |= READABLE_MODE
+        return info
+
+    local = file.local.resolve()
+    if file.members is None:
+        archive.add(local, str(remote), filter=owned)
+        return
+    names = {PurePosixPath(name) for name in file.members}
+    between = {parent for name in names for parent in name.parents} | {PurePosixPath()}
+    for name in sorted(between | names):
+        archive.add(local / name, str(remote / name), recursive=name in names, filter=owned)
 
 
 def _folder(archive: tarfile.TarFile, name: str) -> None:
@@ -94,13 +117,6 @@ def _text(archive: tarfile.TarFile, name: str, text: str, mode: int) -> None:
     info = tarfile.TarInfo(name)
     info.size, info.mode, info.mtime = len(content), mode, int(time.time())
     archive.addfile(info, io.BytesIO(content))
-
-
-def _anonymous(info: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Who owns a file here means nothing there."""
-    info.uid = info.gid = 0
-    info.uname = info.gname = ""
-    return info
 
 
 class _Writer(io.RawIOBase):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from deploy.engine.health import wait_healthy
+from deploy.engine import health
+from deploy.model.command import Command, sequence
 from deploy.model.errors import DeployError
 from deploy.model.kinds import Kind
 from deploy.model.release import ReleaseRecord
 from deploy.release.change import Change
 from deploy.release.site import Site
 from deploy.release.steps import Action
-from deploy.shell.base import failed
 from deploy.ui import Step
 
 
@@ -25,9 +25,12 @@ class StartRelease(Action):
 
     def run(self, step: Step) -> None:
         change = self._change
-        services = change.record.app(exclusive=False)
-        start(change.site, change.record, services, step)
-        step.result = f"{len(services)} services"
+        # a release that is gone back to has had its jobs
+        done = change.done(change.record)
+        services = tuple(name for name in change.record.app(exclusive=False) if name not in done)
+        running = set(services) - set(change.jobs) <= {*change.running(change.record)}
+        start(change.site, change.record, services, step, running=running)
+        step.result = f"{len(services)} services" + (", all of which run already" if running and services else "")
 
     def undo(self) -> None:
         stop(self._change.site, self._change.record, ())
@@ -49,10 +52,9 @@ class TakeOverWorkers(Action):
         ]
 
     def run(self, step: Step) -> None:
-        for record, services in self._old:
-            step.show(f"stopping {', '.join(services)} of {record.id}")
-            stop(self._change.site, record, services)
-        start(self._change.site, self._change.record, self._new, step)
+        site = self._change.site
+        before = [_stopping(site, record, services) for record, services in self._old]
+        start(site, self._change.record, self._new, step, before=before)
         step.result = ", ".join(self._new) or "there are none"
 
     def undo(self) -> None:
@@ -66,20 +68,44 @@ class TakeOverWorkers(Action):
             site.shell.run(site.guarded(command))
 
 
-def start(site: Site, record: ReleaseRecord, services: Sequence[str], step: Step) -> None:
-    """Start services of a release. Raises DeployError with the last log lines of those that do not become healthy."""
-    if not services:
-        return
+def start(
+    site: Site,
+    record: ReleaseRecord,
+    services: Sequence[str],
+    step: Step,
+    *,
+    before: Sequence[Command] = (),
+    running: bool = False,
+) -> None:
+    """Start services of a release, after other commands where there are some, in one round trip.
+
+    `running` says that all of them run already, and need not show again that they go on. Raises DeployError with the
+    last log lines of those that do not become healthy.
+    """
     compose = site.compose(record.id)
+    # What they depend on is named too, or runs already: left to itself, compose would start jobs of it again, and
+    # services that are to wait until the release before has stopped its own. Between those named the order holds.
+    up = [compose.then("up", "--detach", "--no-build", "--no-recreate", "--no-deps", *services)] if services else []
+    commands = [*before, *up]
+    if not commands:
+        return
+    begin = site.guarded(sequence(*commands, name="docker compose up"))
     jobs = [name for name in services if record.services[name].kind == Kind.JOB]
-    begin = compose.then("up", "--detach", "--no-build", "--no-recreate", *services)
-    # compose ends with an error as soon as one that others depend on fails: who and why is for us to find out
-    begun = site.shell.run(site.guarded(begin), on_line=step.show, check=False)
+    ends = [name for name in services if record.services[name].may_end]
+    project = site.layout.release_project(record.id)
     try:
-        project = site.layout.release_project(record.id)
-        wait_healthy(site.shell, compose, project, services, jobs=jobs, what="the new release", step=step)
-        if not begun.ok:
-            raise failed(site.shell, begun)
+        health.start(
+            site.shell,
+            begin,
+            compose,
+            project,
+            services,
+            jobs=jobs,
+            ends=ends,
+            what="the new release",
+            step=step,
+            settle_s=0 if running else health.SETTLE_S,
+        )
     except DeployError as error:
         raise DeployError(
             error.message, "users still get the release before; mend it and deploy again", details=error.details
@@ -88,4 +114,8 @@ def start(site: Site, record: ReleaseRecord, services: Sequence[str], step: Step
 
 def stop(site: Site, record: ReleaseRecord, services: Sequence[str]) -> None:
     """Stop services of a release, all of them when none is named. Their containers stay, with their logs."""
-    site.shell.run(site.guarded(site.compose(record.id).then("stop", *services)))
+    site.shell.run(site.guarded(_stopping(site, record, services)))
+
+
+def _stopping(site: Site, record: ReleaseRecord, services: Sequence[str]) -> Command:
+    return site.compose(record.id).then("stop", *services)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from deploy.ui import Console, Step
 
@@ -21,10 +21,13 @@ class Action(ABC):
         """Take back what `run` did, wholly or in part. Must work after a `run` that failed anywhere."""
 
 
-def run_all(actions: Sequence[Action], console: Console) -> Mapping[str, float]:
+def run_all(
+    actions: Sequence[Action], console: Console, *, before_undo: Callable[[], None] = lambda: None
+) -> Mapping[str, float]:
     """Run the actions in order; on any failure, Ctrl-C included, undo them in reverse and raise what stopped them.
 
-    Returns the seconds each took, by title.
+    `before_undo` keeps what an action has sent but not seen begin from beginning later. Returns the seconds each took,
+    by title.
     """
     seconds: dict[str, float] = {}
     begun: list[Action] = []
@@ -35,16 +38,20 @@ def run_all(actions: Sequence[Action], console: Console) -> Mapping[str, float]:
                 action.run(step)
             seconds[action.title] = round(step.elapsed_s, 3)
     except BaseException:
-        _undo(begun, console)
+        _undo(begun, console, before_undo)
         raise
     return seconds
 
 
-def _undo(begun: Sequence[Action], console: Console) -> None:
+def _undo(begun: Sequence[Action], console: Console, before_undo: Callable[[], None]) -> None:
     undoing = [action for action in reversed(begun) if type(action).undo is not Action.undo]
     if not undoing:
         return
     with console.step("Undo what was begun") as step:
+        try:
+            before_undo()
+        except Exception as error:  # noqa: BLE001  # what is to be undone on this machine still can be
+            console.warn(f"{error}: what was begun stays on the host for the next change")
         for action in undoing:
             step.show(action.title)
             try:

@@ -1,12 +1,29 @@
-# Brings the data services to the state that stage.sh left in data.next.
+# Brings the data services to the state that stage.sh left in data.next. Where nothing differs and all of them are well,
+# nothing is touched: a tag that came to mean another image must not replace a database that is to be kept.
 #
-#   data-up.sh ROOT TIMEOUT_S
+#   data-up.sh ROOT TIMEOUT_S PROJECT SERVICES     SERVICES: how many there are
+#
+# Prints what came of it.
 set -eu
 
-root=$1
-timeout_s=$2
+root=$1 timeout_s=$2 project=$3 services=$4
+
+same() {
+    for entry in data.next/*; do
+        diff -rq "$entry" "data/${entry#data.next/}" >/dev/null 2>&1 || return 1
+    done
+}
+well() {
+    docker ps --filter "label=com.docker.compose.project=$project" --format '{{.Status}}' |
+        awk -v wanted="$services" '/unhealthy|starting|Paused/ { bad++ } END { exit !(NR == wanted && !bad) }'
+}
 
 cd "$root"
+if [ -d data.next ] && same && well; then
+    rm -rf data.next
+    printf 'kept as they are\n'
+    exit 0
+fi
 if [ -d data.next ]; then
     # files are laid over, not swapped: containers hold bind mounts of what is there
     rm -f data/state.json
@@ -15,9 +32,14 @@ if [ -d data.next ]; then
     done
 fi
 cd data
-docker compose --ansi never --file compose.yaml up --detach --wait --wait-timeout "$timeout_s" --remove-orphans
+if [ "$services" -gt 0 ]; then
+    docker compose --ansi never --file compose.yaml up --detach --wait --wait-timeout "$timeout_s" --remove-orphans >&2
+else
+    docker compose --ansi never --file compose.yaml down --remove-orphans >&2
+fi
 if [ -d ../data.next ]; then
     # only now is it true: what runs is what the state says
     mv ../data.next/state.json state.json
     rm -rf ../data.next
 fi
+printf 'up\n'

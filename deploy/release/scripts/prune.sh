@@ -1,4 +1,5 @@
 # Removes releases that are no longer kept: containers, networks, folders, and the images that no kept release runs.
+# Prints "free KB" at its end: how much of the engine's disk is free then.
 #
 #   prune.sh ROOT RELEASE... -- IMAGE...
 set -eu
@@ -9,7 +10,8 @@ shift
 cd "$root"
 while [ $# -gt 0 ] && [ "$1" != -- ]; do
     if [ -f "releases/$1/compose.yaml" ]; then
-        docker compose --file "releases/$1/compose.yaml" down --remove-orphans --timeout 10
+        # its volumes without a name are its own; named ones are external to it and stay
+        docker compose --file "releases/$1/compose.yaml" down --volumes --remove-orphans --timeout 10
     fi
     rm -rf "releases/$1"
     printf 'removed release %s\n' "$1"
@@ -19,3 +21,5 @@ done
 for image in "$@"; do
     docker image rm "$image" >/dev/null 2>&1 || true
 done
+folder=$(docker info --format '{{.DockerRootDir}}')
+df -Pk "$folder" 2>/dev/null | awk 'NR == 2 { printf "free %s\n", $4 }'

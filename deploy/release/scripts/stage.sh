@@ -14,6 +14,11 @@ partial=.staging-$release
 rm -rf "$partial"
 mkdir -m 0750 "$partial"
 tar -x -p -f - -C "$partial" --no-same-owner
+# what `drift` later compares with
+for part in release data; do
+    (cd "$partial/$part" && find . -type f -print0 | sort -z | xargs -0 -r sha256sum >"../$part.sha256")
+    mv "$partial/$part.sha256" "$partial/$part/manifest.sha256"
+done
 rm -rf "releases/$release" data.next
 mv "$partial/data" data.next
 mv "$partial/release" "releases/$release"
