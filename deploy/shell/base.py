@@ -45,6 +45,17 @@ class Process(ABC):
     def read(self, size: int) -> bytes:
         """Up to `size` bytes of standard output, as soon as there are any; b"" at its end."""
 
+    def read_line(self) -> str:
+        """One line of standard output without its end, and nothing beyond it; what there is when it ends before."""
+        line = b""
+        while not line.endswith(b"\n") and (more := self.read(1)):
+            line += more
+        return line.decode(errors="replace").rstrip("\n")
+
+    def read_all(self) -> str:
+        """The rest of standard output."""
+        return b"".join(iter(lambda: self.read(CHUNK_BYTES), b"")).decode(errors="replace")
+
     @abstractmethod
     def read_stderr(self, size: int) -> bytes: ...
 

@@ -37,6 +37,10 @@ class LocalProcess(Process):
     def read_stderr(self, size: int) -> bytes:
         return os.read(self._stderr.fileno(), size)
 
+    @property
+    def running(self) -> bool:
+        return self._child.poll() is None
+
     def wait(self) -> int:
         return self._child.wait()
 

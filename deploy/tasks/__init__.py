@@ -16,18 +16,23 @@ from invoke.vendor import yaml
 
 from deploy.model.errors import UsageError
 from deploy.model.settings import environment_names, parse_settings
-from deploy.tasks import db, dev, environment, host, sandbox
+from deploy.tasks import db, dev, environment, host, sandbox, stack
 from deploy.tasks.app import DEFAULTS
 
-__all__ = ["namespace"]
+__all__ = ["configured", "namespace"]
 
 
 def namespace(tasks_file: str) -> Collection:
     """Every task, for the project whose `tasks.py` this is; each environment in its `invoke.yaml` gets a namespace."""
     root = Path(tasks_file).resolve().parent
-    ns = Collection(db.collection(), dev.collection(), host.collection(), sandbox.collection())
+    ns = Collection(db.collection(), dev.collection(), host.collection(), sandbox.collection(), stack.collection())
     for name in environment_names(_declared(root)):
         ns.add_collection(environment.collection(name))
+    return configured(ns, root)
+
+
+def configured(ns: Collection, root: Path) -> Collection:
+    """Tasks that know in which folder they are, and the settings that Invoke is to look for."""
     ns.configure({"windlass_root": str(root), "deploy": dict(DEFAULTS), "ssh_config_path": None})
     return ns
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -15,14 +16,14 @@ from invoke.context import Context
 
 from deploy.engine.compose import ComposeProject, user_environment
 from deploy.engine.dev import DevStack, require_engine
-from deploy.engine.discover import compose_files
-from deploy.engine.files import EXAMPLE, create_env_file
+from deploy.engine.discover import compose_files, env_example, find_env_file
+from deploy.engine.files import create_env_file
 from deploy.engine.sandbox import Sandbox, is_sandbox
 from deploy.model.command import Command
-from deploy.model.errors import UsageError
+from deploy.model.errors import UsageError, nearest
 from deploy.model.kinds import Kind
 from deploy.model.layout import HostLayout
-from deploy.model.settings import LOCAL, Environment, Settings, nearest, parse_settings
+from deploy.model.settings import LOCAL, Environment, Settings, parse_settings
 from deploy.shell import LocalShell, OnLine
 from deploy.ui import Console
 
@@ -47,7 +48,7 @@ class App:
     def settings(self) -> Settings:
         raw = self.config.deploy
         document = {key: _plain(raw[key]) for key in raw if raw[key] not in (None, {})}
-        return parse_settings(document, folder=self.root.name)
+        return parse_settings(document, folder=self.root.name).at(self.root)
 
     @property
     def backups(self) -> Path:
@@ -67,7 +68,11 @@ class App:
     def compose(self, environment: Environment, **env: str) -> ComposeProject:
         """An environment's compose files on this machine; `env` is what they may refer to beyond the env file."""
         files = compose_files(self.root, environment)
-        return ComposeProject(self.shell(**env), environment.project, files, self.root / environment.env_file)
+        return ComposeProject(self.shell(**env), environment.project, files, self.env_file(environment))
+
+    def env_file(self, environment: Environment) -> Path:
+        """Where an environment's variables are, or are to be."""
+        return self.root / find_env_file(self.root, environment, compose_files(self.root, environment)).path
 
     def dev(self, *, yes: bool = False) -> DevStack:
         """The development stack, its engine running and its env file in place."""
@@ -80,8 +85,8 @@ class App:
         """The hosts to work on: those of `--host`, else the environment's. Raises UsageError when there are none."""
         if given and not all(host.strip() for host in given):
             raise UsageError("--host is empty", "name a host, or leave --host out to take those of invoke.yaml")
-        named = tuple(host.strip() for words in given for host in words.split(",") if host.strip())
-        hosts = named or environment.hosts
+        named = [host.strip() for words in given for host in words.split(",") if host.strip()]
+        hosts = tuple(dict.fromkeys(named or environment.hosts))
         if not hosts:
             raise UsageError(
                 f"no host to work on for '{environment.name}'",
@@ -114,12 +119,13 @@ class App:
         target = resolve(spec, config_file)
         host = Host(target, self.config)
         host.echo = self._echo
-        domain = next(iter(environment.domains.values()), "")
+        domain = next((name for names in environment.domains.values() for name in names), "")
         try:
             host.connect()
             if host.accepted_key:
                 self.console.warn(f"{spec}: new host key {host.accepted_key}, written to {target.known_hosts[0]}")
-            yield Site(host, HostLayout(environment.project, environment.path), domain or target.address)
+            layout = HostLayout(environment.project, environment.path)
+            yield Site(host, layout, domain or target.address, target.address)
         finally:
             host.close()
 
@@ -138,27 +144,35 @@ class App:
         from deploy.release.prepare import prepare
 
         compose = self.compose(environment, DEPLOY_ADDRESS=site.address)
-        return prepare(compose, environment, self.root, now, rebuild=rebuild)
+        with ThreadPoolExecutor(1) as pool:
+            looking = pool.submit(lambda: site.first_look.architecture)
+            return prepare(compose, environment, self.root, now, architecture=looking.result, rebuild=rebuild)
 
-    def require_env_file(self, environment: Environment, site: Site, *, yes: bool) -> None:
+    def require_env_file(self, environment: Environment, sites: Iterable[Site], *, yes: bool) -> None:
         """Make the env file before the first deploy; never where a release already has secrets of its own."""
-        path = self.root / environment.env_file
-        if self.dry or path.is_file() or not (self.root / EXAMPLE).is_file():
+        path = self.env_file(environment)
+        example = env_example(self.root, compose_files(self.root, environment), environment.name)
+        if self.dry or path.is_file() or example is None:
             return
-        if live := site.facts().live:
-            raise UsageError(
-                f"{path.name} is missing, and {site.shell.name} already runs {live.id} with secrets of its own",
-                f"bring {path.name} from whoever deployed that ({live.created_by}): new secrets would not fit its data",
-            )
+        for site in sites:
+            if live := site.facts().live:
+                raise UsageError(
+                    f"{path.name} is missing, and {site.shell.name} already runs {live.id} with secrets of its own",
+                    f"bring {path.name} from whoever deployed that ({live.created_by}): "
+                    "new secrets would not fit its data",
+                )
         self.console.confirm(
-            f"There is no {path.name}. Make it from {EXAMPLE} with generated secrets?",
+            f"There is no {path.name}. Make it from {example.relative_to(self.root)} with generated secrets?",
             yes=yes,
             consequence=f"{path.name} is missing",
         )
-        names = create_env_file(path)
-        self.console.say(
-            f"Made {path.name} with generated values for {', '.join(names)}: keep it safe, it is not in git."
-        )
+        names = create_env_file(path, example)
+        generated = f" with generated values for {', '.join(names)}" if names else ""
+        self.console.say(f"Made {path.name}{generated}: keep it safe, and out of git.")
+        if made_up := self.compose(environment).made_up():
+            self.console.warn(
+                f"{path.name}: put in values of your own for {', '.join(made_up)}, which are the example's"
+            )
 
     def live(self, site: Site, service: str) -> tuple[ReleaseRecord, Command]:
         """The live release, and `docker compose` for the project its service runs in. Raises UsageError without one."""

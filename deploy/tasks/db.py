@@ -211,7 +211,7 @@ def _place(app: App, env: str, host: list[str], service: str, *, running: bool =
     environment = _environment(app, env, host)
     if environment.local:
         dev = app.dev()
-        name = one_database([(one.name, one.image) for one in dev.stack.data], service)
+        name = one_database([(one.name, one.runs) for one in dev.stack.data], service)
         ids = dev.compose.shell.run(dev.compose.command.then("ps", "--quiet", name), check=False).stdout.split()
         if running and not ids:
             raise UsageError(f"{name} does not run", "inv dev.up starts it")
@@ -225,7 +225,7 @@ def _place(app: App, env: str, host: list[str], service: str, *, running: bool =
             raise UsageError(
                 f"{site.shell.name}: no release is live there", f"inv {env}.deploy --host {site.shell.name}"
             )
-        images = [(name, one.source) for name, one in live.services.items() if one.kind == "data"] if live else []
+        images = [(name, one.runs) for name, one in live.services.items() if one.kind == "data"] if live else []
         name = one_database(images, service) if live else service
         database = Postgres(site.shell, site.layout.data_container(name))
         store = Store(site.shell, str(site.layout.backups))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from invoke.collection import Collection
 
+from deploy.tasks.drift import drift_task
 from deploy.tasks.live import live_tasks
 from deploy.tasks.releases import release_tasks
 
 
 def collection(name: str) -> Collection:
     """The namespace of one environment."""
-    return Collection(name, *live_tasks(name), *release_tasks(name))
+    return Collection(name, *live_tasks(name), *release_tasks(name), drift_task(name))

@@ -2,26 +2,59 @@
 
 from __future__ import annotations
 
-from typing import Any
+import dataclasses
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 from invoke.tasks import Task
 
-from deploy.model.errors import DeployError
+from deploy.model.backup import Manifest
+from deploy.model.errors import DeployError, UsageError
 from deploy.model.options import split
 from deploy.model.stack import one_service
+from deploy.model.usage import backup_problems, newest_backups
 from deploy.tasks.app import App
 from deploy.tasks.base import HOST_HELP, JSON_HELP, YES_HELP, task
+from deploy.ui.history import RELEASE_HEADINGS, STEPS_HEADING, release_documents, release_rows
 from deploy.ui.reports import (
-    RELEASE_HEADINGS,
     STATUS_HEADINGS,
-    release_rows,
+    backup_lines,
+    disk_line,
     status_problems,
     status_rows,
     summary,
+    warm_lines,
 )
-from deploy.ui.units import count, size
+from deploy.ui.units import count
+
+if TYPE_CHECKING:
+    from deploy.model.facts import Facts
+    from deploy.release.site import Site
 
 SERVICE_HELP = "only this service"
+EDGE = "edge"
+
+
+def newest_of(site: Site, facts: Facts) -> Mapping[str, Manifest | None]:
+    """The newest complete backup of each database of the live release."""
+    from deploy.data.find import database_services
+    from deploy.data.store import Store
+
+    if facts.live is None:
+        return {}
+    services = database_services((name, service.runs) for name, service in facts.live.services.items())
+    stored = Store(site.shell, str(site.layout.backups)).backups() if services else ()
+    return newest_backups((one.manifest for one in stored if not one.problem), services)
+
+
+def _backup_document(service: str, manifest: Manifest | None) -> dict[str, Any]:
+    about = (
+        {"id": manifest.id, "at": manifest.started_at.isoformat(), "size_bytes": manifest.size_bytes}
+        if manifest
+        else {}
+    )
+    return {"service": service, "id": None, "at": None} | about
 
 
 def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # one short task after the other
@@ -31,6 +64,7 @@ def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # on
     def status(app: App, host: list[str], json: bool = False) -> None:
         """Show what runs on each host and what is wrong with it; ends with status 1 when anything is.
 
+        With it the newest backup of each database, and what the project takes of the disk.
         Example: inv prod.status --host deploy@app1.example.com
         """
         environment = app.settings.environment(name)
@@ -39,7 +73,9 @@ def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # on
         for spec in app.hosts(environment, host):
             with app.site(environment, spec) as site:
                 facts = site.facts()
+                usage, newest = site.usage(), newest_of(site, facts)
                 problems = status_problems(facts, site.layout)
+                problems += backup_problems(newest, facts.now, timedelta(hours=environment.backup_max_age_h))
                 rows = list(status_rows(facts, site.layout))
                 wrong += len(problems)
                 if json:
@@ -48,6 +84,11 @@ def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # on
                             "host": spec,
                             "live": facts.live.id if facts.live else None,
                             "problems": problems,
+                            "maintenance": dict(facts.maintenance) or None,
+                            "disk": dataclasses.asdict(usage)
+                            | {"free_bytes": facts.data_free_bytes, "size_bytes": facts.data_bytes},
+                            "backups": [_backup_document(*one) for one in newest.items()],
+                            "warm": {name: until.isoformat() for name, until in facts.warm.items()},
                             "services": [dict(zip(STATUS_HEADINGS, row, strict=True)) for row in rows],
                         }
                     )
@@ -58,8 +99,10 @@ def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # on
                 app.console.table(STATUS_HEADINGS, rows)
                 app.console.data(
                     f"{summary(facts)}; {count(len(facts.releases), 'release')} kept; "
-                    f"{size(facts.data_free_bytes)} free; Docker {facts.engine_version}, {facts.distribution}"
+                    f"Docker {facts.engine_version}, {facts.distribution}"
                 )
+                for line in (*warm_lines(facts), *backup_lines(newest, facts.now), disk_line(facts, usage)):
+                    app.console.data(line)
                 for problem in problems:
                     app.console.error(f"✗ {problem}")
         if json:
@@ -69,22 +112,25 @@ def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # on
         if not json:
             app.console.good("All is well.")
 
-    @task(iterable=("host",), help={"host": HOST_HELP, "json": JSON_HELP})
-    def releases(app: App, host: list[str], json: bool = False) -> None:
+    @task(
+        iterable=("host",),
+        help={"host": HOST_HELP, "steps": "show how long each step took, too", "json": JSON_HELP},
+    )
+    def releases(app: App, host: list[str], steps: bool = False, json: bool = False) -> None:
         """List every change of what runs on a host, newest first: who, when, from which revision, with what outcome.
 
         Example: inv prod.releases --host deploy@app1.example.com
         """
         environment = app.settings.environment(name)
-        keys = ("live", *RELEASE_HEADINGS[1:])
+        headings = (*RELEASE_HEADINGS, STEPS_HEADING) if steps else RELEASE_HEADINGS
         documents = []
         for spec in app.hosts(environment, host):
             with app.site(environment, spec) as site:
-                rows = list(release_rows(site.facts()))
-                documents += [{"host": spec} | dict(zip(keys, row, strict=True)) for row in rows]
+                facts = site.facts()
+                documents += [{"host": spec} | one for one in release_documents(facts)]
                 if not json:
                     app.console.data(f"{site.layout.project} on {spec}")
-                    app.console.table(RELEASE_HEADINGS, rows)
+                    app.console.table(headings, release_rows(facts, steps=steps))
         if json:
             app.console.json(documents)
 
@@ -92,19 +138,21 @@ def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # on
         iterable=("host",),
         help={
             "host": HOST_HELP,
-            "service": SERVICE_HELP,
+            "service": f"{SERVICE_HELP}, or '{EDGE}': the access log, and what became of certificates",
             "follow": "go on as lines arrive",
             "tail": "lines per service",
         },
     )
     def logs(app: App, host: list[str], service: str = "", follow: bool = False, tail: str = "100") -> None:
-        """Print the last log lines of the live release and its data services, as `ssh -t` would show them.
+        """Print the last log lines of the live release, of a data service, or of the edge (who asked for what).
 
-        Example: inv prod.logs --host app1 --service backend --follow
+        Example: inv prod.logs --host app1 --service edge --follow
         """
         with app.one_site(name, host) as site:
-            _, compose = app.live(site, service)
-            wanted = [service] if service else []
+            compose = site.compose_edge if service == EDGE else app.live(site, service)[1]
+            wanted = (
+                [service] if service not in {"", EDGE} else []
+            )  # beside the edge its ACME client has something to say
             words = compose.then("logs", "--tail", tail).flag("--follow", follow).then(*wanted)
             app.hand_over(site, words, tty=follow)
 
@@ -146,10 +194,14 @@ def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # on
         To restart without losing a request: inv prod.deploy --rebuild.
         Example: inv prod.restart --host app1 --service worker
         """
+        from deploy.release.lock import require_thawed
+
         environment = app.settings.environment(name)
         for spec in app.hosts(environment, host):
             with app.site(environment, spec) as site:
+                facts = site.facts()
                 _, compose = app.live(site, service)
+                require_thawed(facts)
                 what = service or "every service"
                 app.console.confirm(
                     f"Restart {what} on {spec}?", yes=yes, consequence="requests fail until the containers are back"
@@ -160,4 +212,32 @@ def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # on
                     )
                 app.console.good(f"Restarted {what} on {spec}.")
 
-    return exec_, logs, releases, restart, shell, status
+    @task(
+        positional=("state",),
+        iterable=("host",),
+        help={
+            "state": "on or off",
+            "host": HOST_HELP,
+            "message": "what the page tells users; a sentence of ours without it",
+        },
+    )
+    def maintenance(app: App, state: str, host: list[str], message: str = "") -> None:
+        """Show users a maintenance page on every HTTP port (503, without a reload), or the release again.
+
+        Deploys work behind it and leave it there; a restarted edge keeps it. The page is ours, or the environment's
+        `maintenance_page`. Example: inv prod.maintenance on --message "Back at 18:00." --host app1
+        """
+        from deploy.release.maintenance import maintain
+
+        if state not in {"on", "off"}:
+            raise UsageError(f"maintenance '{state}': it is either on or off", f"inv {name}.maintenance on")
+        environment = app.settings.environment(name)
+        for spec in app.hosts(environment, host):
+            with app.site(environment, spec) as site:
+                maintain(environment, site, on=state == "on", message=message.strip())
+            what = "shows the maintenance page" if state == "on" else "shows the release"
+            app.console.good(f"{spec} {what}.")
+        if state == "on":
+            app.console.say(f"Next: inv {name}.maintenance off ends it.")
+
+    return exec_, logs, maintenance, releases, restart, shell, status

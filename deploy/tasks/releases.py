@@ -3,86 +3,101 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from invoke.tasks import Task
 
-from deploy.model.errors import DeployError, UsageError
-from deploy.model.plan import Plan
-from deploy.model.settings import Environment
+from deploy.model.errors import UsageError
 from deploy.tasks.app import App
 from deploy.tasks.base import HOST_HELP, JSON_HELP, YES_HELP, task
-from deploy.ui.reports import plan_lines, seen
+from deploy.ui.reports import seen
 from deploy.ui.units import count, duration, size
+
+SKIP_HELP = "leave out hosts that cannot be connected to"
 
 
 def release_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # one short task after the other
     """For one environment, whose name they share."""
 
-    @task(dry=True, iterable=("host",), help={"host": HOST_HELP, "json": JSON_HELP})
-    def plan(app: App, host: list[str], json: bool = False) -> None:
+    @task(dry=True, iterable=("host",), help={"host": HOST_HELP, "skip-unreachable": SKIP_HELP, "json": JSON_HELP})
+    def plan(app: App, host: list[str], skip_unreachable: bool = False, json: bool = False) -> None:
         """Show what a deploy would do to each host, and why. Changes nothing.
 
         Example: inv prod.plan --host deploy@app1.example.com
         """
-        from deploy.release.deploy import plan_deploy
+        from deploy.tasks.rollout import alike, plans_for, show_plan
 
         environment = app.settings.environment(name)
-        now = datetime.now(UTC)
-        plans = []
-        for spec in app.hosts(environment, host):
-            with app.site(environment, spec) as site:
-                prepared = app.prepare(environment, site, now)
-                plans.append(plan_deploy(prepared, site, app.shell())[0])
+        plans = plans_for(app, environment, app.hosts(environment, host), skip=skip_unreachable)
         if json:
             app.console.json([one.to_json() for one in plans])
             return
-        for one in plans:
-            _show_plan(app, one, app.console.data)
+        for one in alike(plans):
+            show_plan(app, one, app.console.data)
         app.console.say(f"Next: inv {name}.deploy carries this out.")
 
     @task(
         dry=True,
         iterable=("host",),
-        help={"host": HOST_HELP, "yes": YES_HELP, "rebuild": "build every image anew, from newer base images too"},
+        help={
+            "host": HOST_HELP,
+            "yes": YES_HELP,
+            "rebuild": "build every image anew, from newer base images too",
+            "wave": "hosts that go together, as 1,50%: the last repeats; else the setting, or one and then all",
+            "parallel": "how many hosts of a wave are worked on at the same time; else the setting",
+            "on-failure": "when a host of a wave fails: return (the wave goes back, the default), stop or continue",
+            "skip-unreachable": SKIP_HELP,
+        },
     )
-    def deploy(app: App, host: list[str], yes: bool = False, rebuild: bool = False) -> None:
+    def deploy(
+        app: App,
+        host: list[str],
+        yes: bool = False,
+        rebuild: bool = False,
+        wave: str = "",
+        parallel: str = "",
+        on_failure: str = "return",
+        skip_unreachable: bool = False,
+    ) -> None:
         """Release the stack to each host: build, push, migrate, start beside the live release, switch, drain.
 
         Shows the plan first and asks. Users lose no request; a release that fails its health checks changes nothing for
-        them. Example: inv prod.deploy --host deploy@app1.example.com
+        them. Several hosts go in waves. Example: inv prod.deploy --host deploy@app1.example.com
         """
+        from deploy.tasks.rollout import Wanted, deploy_to
+
+        environment = app.settings.environment(name)
+        wanted = Wanted.of(
+            environment,
+            yes=yes,
+            rebuild=rebuild,
+            wave=wave,
+            parallel=parallel,
+            on_failure=on_failure,
+            skip=skip_unreachable,
+        )
         if not app.dry:
             app.require_engine(yes=yes)
-        environment = app.settings.environment(name)
-        now = datetime.now(UTC)
-        waiting = list(app.hosts(environment, host))
-        ended: list[str] = []
-        while waiting:
-            spec = waiting.pop(0)
-            try:
-                _deploy_to(app, environment, spec, now, yes=yes, rebuild=rebuild)
-            except DeployError:
-                if ended or waiting:
-                    app.console.warn(
-                        f"done: {', '.join(ended) or 'none'}; failed: {spec}; not begun: {', '.join(waiting) or 'none'}"
-                    )
-                raise
-            ended.append(spec)
+        deploy_to(app, environment, app.hosts(environment, host), wanted)
 
     @task(
         dry=True,
         iterable=("host",),
-        help={"host": HOST_HELP, "yes": YES_HELP, "to": "the release to go back to, or a part of its id"},
+        help={
+            "host": HOST_HELP,
+            "yes": YES_HELP,
+            "to": "the release to go back to, or a part of its id",
+            "reverse-migrations": "take back what newer releases have migrated, with their image, after a backup",
+        },
     )
-    def rollback(app: App, host: list[str], to: str = "", yes: bool = False) -> None:
+    def rollback(app: App, host: list[str], to: str = "", reverse_migrations: bool = False, yes: bool = False) -> None:
         """Go back to the release that served before, or to the one named with --to.
 
-        Code, environment and configuration go back; the database does not. Example: inv prod.rollback --host app1
+        Code, environment and configuration go back; the schema only with --reverse-migrations, where Django or Alembic
+        can take its migrations back. Example: inv prod.rollback --host app1
         """
-        from deploy.release.rollback import choose, migrations_since, roll_back
+        from deploy.release.rollback import choose, migrations_since, require_schema, roll_back
 
         environment = app.settings.environment(name)
         for spec in app.hosts(environment, host):
@@ -93,12 +108,16 @@ def release_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  #
                 app.console.say(
                     f"{spec}: back from {live} to {target.id} ({target.revision}, {target.revision.subject})"
                 )
+                require_schema(facts, target)
                 for migrated in migrations_since(facts, target):
-                    app.console.warn(f"{migrated} changed the schema, and going back does not change it back")
+                    app.console.warn(
+                        f"{migrated} changed the schema, and "
+                        + ("that is taken back first" if reverse_migrations else "going back does not change it back")
+                    )
                 if app.dry:
                     continue
                 app.console.confirm("Go back?", yes=yes, consequence="this changes what users get")
-                done = roll_back(environment, site, facts, target, app.console)
+                done = roll_back(environment, site, facts, target, app.console, reverse=reverse_migrations)
                 for note in done.notes:
                     app.console.warn(note)
                 app.console.good(
@@ -180,42 +199,43 @@ def release_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  #
             kept = count(len(after.releases), "release")
             app.console.good(f"{spec} keeps {kept}; {size(freed)} freed, {size(after.data_free_bytes)} free.")
 
-    return deploy, lock, plan, prune, rollback, unlock
+    @task(
+        dry=True,
+        iterable=("host",),
+        help={
+            "host": HOST_HELP,
+            "to-compose": "as one plain compose project, in a folder of the host, that runs without Windlass",
+            "yes": YES_HELP,
+        },
+    )
+    def release(app: App, host: list[str], to_compose: bool = False, yes: bool = False) -> None:
+        """Let go of what runs: the live release goes on as a plain compose project. A deploy takes it over again.
 
+        Nobody is answered while it starts. Example: inv prod.release --to-compose --host app1
+        """
+        from deploy.release.hand_back import hand_back, require_live
 
-def _deploy_to(app: App, environment: Environment, spec: str, now: datetime, *, yes: bool, rebuild: bool) -> None:
-    """One host of a deploy, from its plan to what is true afterwards."""
-    from deploy.release.deploy import deploy, finish, obtain_and_build, plan_deploy
+        if not to_compose:
+            raise UsageError(
+                f"{name}.release lets go of what runs there", f"say as what: inv {name}.release --to-compose"
+            )
+        environment = app.settings.environment(name)
+        for spec in app.hosts(environment, host):
+            with app.site(environment, spec) as site:
+                live = require_live(site.facts())
+                app.console.say(f"{spec}: {live.id} becomes a compose project in {site.layout.plain}")
+                if app.dry:
+                    continue
+                app.console.confirm(
+                    "Hand it back?", yes=yes, consequence="nobody is answered while it starts, and https ends"
+                )
+                done = hand_back(site, app.console)
+            app.console.good(
+                f"{spec} runs {live.id} as the compose project {site.layout.project}, without Windlass; nobody was "
+                f"answered for {done.gap_s:.1f} s."
+            )
+            app.console.say(
+                f"Next: cd {done.folder} && docker compose ps on {spec}; inv {name}.deploy takes it over again."
+            )
 
-    with app.site(environment, spec, make_sandbox=not app.dry) as site:
-        app.require_env_file(environment, site, yes=yes)
-        prepared = app.prepare(environment, site, now, rebuild=rebuild)
-        with app.console.step(f"Look at {spec}"):
-            plan, _ = plan_deploy(prepared, site, app.shell())
-        if plan.noop:
-            app.console.good(f"{spec} already runs this as {plan.previous}: nothing to do, nothing restarted.")
-            return
-        _show_plan(app, plan, app.console.say)
-        if app.dry:
-            return
-        if plan.changes:
-            app.console.confirm("Deploy this?", yes=yes, consequence="this changes what users get")
-            obtain_and_build(prepared, plan, app.shell(), app.console, rebuild=rebuild)
-            done = deploy(prepared, plan, site, app.shell(), app.console)
-        else:
-            done = finish(prepared, plan, site, app.console)
-        for note in done.notes:
-            app.console.warn(note)
-        sent = f", {size(done.bytes_sent)} sent" if done.bytes_sent else ""
-        app.console.good(f"{done.release} is live on {spec} after {duration(done.seconds)}{sent}{seen(done.probes)}.")
-        verbs = f"inv {environment.name}"
-        back = f"; {verbs}.rollback --host {spec} goes back to {done.previous}" if done.previous else ""
-        app.console.say(f"Next: {verbs}.status --host {spec}{back}.")
-
-
-def _show_plan(app: App, plan: Plan, show: Callable[[str], None]) -> None:
-    """`show` takes the lines: to stdout where the plan is what was asked for, to stderr where it is talk."""
-    for line in plan_lines(plan):
-        show(line)
-    for warning in plan.warnings:
-        app.console.warn(warning)
+    return deploy, lock, plan, prune, release, rollback, unlock

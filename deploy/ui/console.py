@@ -16,6 +16,7 @@ from deploy.ui.units import duration, rate, size
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
     from rich.status import Status
+    from rich.text import Text
 
 REFRESH_S = 0.2
 STILL_EVERY_S = 15.0
@@ -53,6 +54,14 @@ class Step:
         return f"{self.title}{now}"
 
 
+def columns(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """The lines of a table whose columns are as wide as their content."""
+    lines = [tuple(headings), *(tuple(row) for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(headings))]
+    for line in lines:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+
+
 class Console:
     """Talk on stderr, data on stdout."""
 
@@ -71,21 +80,24 @@ class Console:
 
     def say(self, text: str = "") -> None:
         """A sentence for a person."""
-        self.rich.print(text, markup=False)
+        self._print(text)
 
     def note(self, text: str) -> None:
         """Something to know that is not wrong."""
-        self.rich.print(f"  {text}", style="dim", markup=False)
+        self._print(f"  {text}", "dim")
 
     def warn(self, text: str) -> None:
-        self.rich.print(f"! {text}", style="yellow", markup=False)
+        self._print(f"! {text}", "yellow")
 
     def good(self, text: str) -> None:
         """The outcome of a command."""
-        self.rich.print(text, style="bold green", markup=False)
+        self._print(text, "bold green")
 
     def error(self, text: str) -> None:
-        self.rich.print(text, style="bold red", markup=False)
+        self._print(text, "bold red")
+
+    def _print(self, text: str | Text, style: str | None = None) -> None:
+        self.rich.print(text, style=style, markup=False)
 
     def data(self, text: str) -> None:
         """A line of output proper."""
@@ -97,10 +109,8 @@ class Console:
 
     def table(self, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Columns on stdout, as wide as their content."""
-        lines = [tuple(headings), *(tuple(row) for row in rows)]
-        widths = [max(len(line[column]) for line in lines) for column in range(len(headings))]
-        for line in lines:
-            self.data("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        for line in columns(headings, rows):
+            self.data(line)
 
     @contextmanager
     def step(self, title: str) -> Iterator[Step]:
@@ -109,8 +119,9 @@ class Console:
             self._step.show(title)
             yield self._step
             return
-        step = self._step = Step(title)
+        step = Step(title)
         try:
+            self._step = step
             with self._ticking(step):
                 yield step
         except BaseException:
@@ -122,10 +133,11 @@ class Console:
             self._step = None
 
     def _end(self, step: Step, sign: str, style: str) -> None:
+        from rich.text import Text
+
         result = f"  {step.result}" if step.result else ""
-        self.rich.print(f"[{style}]{sign}[/] ", end="")
-        self.rich.print(f"{step.title}{result}  ", end="", markup=False)
-        self.rich.print(duration(step.elapsed_s), style="dim", markup=False)
+        time_taken = (duration(step.elapsed_s), "dim")
+        self._print(Text.assemble((sign, style), f" {step.title}{result}  ", time_taken))
 
     @contextmanager
     def _ticking(self, step: Step) -> Iterator[None]:
@@ -140,14 +152,15 @@ class Console:
                     self.say(f"… {step}  {duration(step.elapsed_s)}")
 
         ticker = threading.Thread(target=run, daemon=True)
-        if status:
-            status.start()
-        ticker.start()
-        try:
+        try:  # Ctrl-C may come at any of these: a line that goes on living would keep the undo's from its place
+            if status:
+                status.start()
+            ticker.start()
             yield
         finally:
             ended.set()
-            ticker.join()
+            if ticker.is_alive():
+                ticker.join()
             if status:
                 status.stop()
 

@@ -1,58 +1,20 @@
-"""Plans, releases and states of hosts as text."""
+"""States of hosts as text."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 
+from deploy.model.backup import Manifest
 from deploy.model.facts import Facts
 from deploy.model.journal import Outcome, Probes, interrupted
 from deploy.model.kinds import Kind
 from deploy.model.layout import HostLayout
-from deploy.model.plan import Action, EdgeAction, Plan, ServicePlan
-from deploy.ui.units import age, duration, size
-
-_SIGNS = {Action.CREATE: "+", Action.REPLACE: "~", Action.KEEP: "=", Action.REMOVE: "-"}
-_EDGE = {
-    EdgeAction.START: "start on port {ports}, then switch to the new release",
-    EdgeAction.SWITCH: "switch to the new release",
-    EdgeAction.RELOAD: "load a changed configuration, then switch to the new release",
-    EdgeAction.RECREATE: "replace for port {ports}, then switch to the new release",
-}
-MOST_REASONS = 6
-
-
-def plan_lines(plan: Plan) -> Iterator[str]:
-    """A plan for people: what happens to whom, and why."""
-    before = f", now {plan.previous}" if plan.previous else ", nothing runs there yet"
-    yield f"{plan.project} on {plan.host}: release {plan.release}{before}"
-    yield ""
-    for service in (*plan.data, *plan.services):
-        yield _service_line(service)
-    if plan.edge in _EDGE:
-        yield f"  ~ edge       {_EDGE[plan.edge].format(ports=', '.join(plan.ports))}"
-    yield ""
-    if plan.build:
-        yield f"  build    {', '.join(plan.build)}"
-    if plan.push:
-        yield f"  push     {', '.join(plan.push)}{_about(plan)}"
-    if plan.migrate:
-        yield f"  migrate  {', '.join(plan.migrate)}, if the new image finds anything pending; a backup is taken before"
-    for text in (*plan.gaps, *plan.leftovers):
-        yield f"  note     {text}"
-
-
-def _about(plan: Plan) -> str:
-    """What the host lacks of the images to push, as far as it is known before they are built."""
-    if plan.build:
-        return f" (about {size(plan.push_bytes)} and what is built)" if plan.push_bytes else ""
-    return f" (about {size(plan.push_bytes)} before compression)"
-
-
-def _service_line(service: ServicePlan) -> str:
-    reasons = service.reasons[:MOST_REASONS]
-    more = len(service.reasons) - len(reasons)
-    why = ", ".join(reasons) + (f" and {more} more" if more else "")
-    return f"  {_SIGNS[service.action]} {service.name:<10} {service.action:<8} {service.kind:<7} {why}".rstrip()
+from deploy.model.release import ReleaseRecord
+from deploy.model.usage import Usage
+from deploy.model.waves import HostResult
+from deploy.ui.certificates import certificate_problems
+from deploy.ui.units import age, count, duration, size
 
 
 def seen(probes: Probes | None) -> str:
@@ -62,31 +24,20 @@ def seen(probes: Probes | None) -> str:
     return f"; {probes.failed} of {probes.sent} probes failed, slowest {probes.slowest_ms} ms"
 
 
-def release_rows(facts: Facts) -> Iterator[Sequence[str]]:
-    """A row for every change of what runs on a host, newest first."""
-    live = facts.live
-    broken, unended = interrupted(facts.journal), "going on" if facts.lock else "interrupted"
-    marked = False
-    for entry in reversed(facts.journal):
-        if entry.outcome == Outcome.STARTED and entry != broken:
-            continue
-        serves = not marked and live is not None and entry.release == live.id and entry.outcome != Outcome.FAILED
-        marked = marked or serves
+def summary_rows(results: Iterable[HostResult]) -> Iterator[Sequence[str]]:
+    """A row for every host of a run."""
+    for result in results:
         yield (
-            "→" if serves else "",
-            entry.release,
-            unended if entry == broken else str(entry.outcome),
-            age(entry.at, facts.now),
-            entry.by,
-            entry.revision,
-            duration(entry.duration_s),
-            size(entry.bytes_sent),
-            f"{entry.probes.failed} of {entry.probes.sent}" if entry.probes else "",
-            "kept" if entry.release in facts.releases else "removed",
+            result.host,
+            str(result.outcome),
+            result.serves,
+            duration(result.seconds) if result.seconds else "",
+            size(result.bytes_sent) if result.bytes_sent else "",
+            f"{result.probes.failed} of {result.probes.sent}" if result.probes and result.probes.sent else "",
         )
 
 
-RELEASE_HEADINGS = ("", "release", "outcome", "when", "by", "revision", "took", "sent", "probes failed", "on the host")
+SUMMARY_HEADINGS = ("host", "outcome", "release there", "took", "sent", "probes failed")
 
 
 def status_rows(facts: Facts, layout: HostLayout) -> Iterator[Sequence[str]]:
@@ -110,6 +61,37 @@ def status_rows(facts: Facts, layout: HostLayout) -> Iterator[Sequence[str]]:
 STATUS_HEADINGS = ("part", "service", "state", "status", "image")
 
 
+def backup_lines(newest: Mapping[str, Manifest | None], now: datetime) -> Iterator[str]:
+    """The newest backup of each database."""
+    for service, manifest in newest.items():
+        if manifest is None:
+            yield f"backup of {service}: none yet"
+        else:
+            yield f"backup of {service}: {age(manifest.started_at, now)}, {size(manifest.size_bytes)}, {manifest.id}"
+
+
+def disk_line(facts: Facts, usage: Usage) -> str:
+    """What is free, and what the project takes."""
+    of = f" of {size(facts.data_bytes)}" if facts.data_bytes else ""
+    images = f"; {count(usage.images, 'image')}, at most {size(usage.images_bytes)}" if usage.images else ""
+    folders = (
+        f"{name} {size(taken)}"
+        for name, taken in (
+            ("releases", usage.releases_bytes),
+            ("backups", usage.backups_bytes),
+            ("shared", usage.shared_bytes),
+        )
+    )
+    return f"disk: {size(facts.data_free_bytes)}{of} free; {', '.join(folders)}{images}"
+
+
+def warm_lines(facts: Facts) -> Iterator[str]:
+    for release_id, until in facts.warm.items():
+        if until > facts.now:
+            left = duration((until - facts.now).total_seconds())
+            yield f"{release_id} is kept warm for {left} more: a rollback to it starts nothing"
+
+
 def status_problems(facts: Facts, layout: HostLayout) -> tuple[str, ...]:
     """What is not as it should be, in sentences; empty when all is well."""
     found = []
@@ -119,11 +101,14 @@ def status_problems(facts: Facts, layout: HostLayout) -> tuple[str, ...]:
     if live is None:
         return ("no release is live",)
     for _, service, state, status, _ in status_rows(facts, layout):
-        kind = live.services[service].kind if service in live.services else None
-        if state != "running" and kind != Kind.JOB:
+        record = live.services.get(service)
+        ended = record and (record.kind == Kind.JOB or (record.may_end and status.startswith("Exited (0)")))
+        if state != "running" and not ended:
             found.append(f"{service} is {state}")
         elif "(unhealthy)" in status:
             found.append(f"{service} is unhealthy")
+    found += certificate_problems(facts, layout)
+    found += _too_few(facts, live, layout)
     if live.public and not facts.edge_serves:
         found.append("the edge does not run: no public port answers")
     if facts.current and facts.current != live.id:
@@ -133,8 +118,25 @@ def status_problems(facts: Facts, layout: HostLayout) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _too_few(facts: Facts, live: ReleaseRecord, layout: HostLayout) -> Iterator[str]:
+    """Services of which fewer run than there should be, beyond those that are told container by container."""
+    containers = facts.release_containers(layout, live.id)
+    for name, service in live.services.items():
+        present = sum(one.service == name for one in containers)
+        if service.kind not in {Kind.DATA, Kind.JOB} and 0 < present < service.replicas:
+            yield f"{name} has {present} of {service.replicas} containers"
+
+
 def summary(facts: Facts) -> str:
-    """The last change, or the one that is going on, in a sentence."""
+    """The last change, or the one that is going on, in a sentence; before it, that users get the maintenance page."""
+    if facts.maintenance:
+        by, since, message = (facts.maintenance.get(key, "") for key in ("by", "since", "message"))
+        said = f" ({message})" if message else ""
+        return f"in maintenance since {since} by {by}{said}: users get the page; {_last_change(facts)}"
+    return _last_change(facts)
+
+
+def _last_change(facts: Facts) -> str:
     if facts.frozen:
         return f"locked by {facts.frozen.get('by')}: {facts.frozen.get('message')}"
     if facts.lock:
