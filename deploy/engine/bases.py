@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from deploy.engine.dockerfiles import dockerfile_text
+from deploy.engine.platforms import is_native, without_variant
 from deploy.model.command import Command
 from deploy.model.dockerfile import base_images
 from deploy.model.errors import CommandError, DeployError
@@ -49,10 +51,10 @@ def needed_images(services: Iterable[Service]) -> tuple[str, ...]:
     for service in services:
         if service.build is None:
             needed.append(service.image)
-        elif service.build.local and service.build.dockerfile_path.is_file():
+        else:
             build = service.build.definition
-            text = service.build.dockerfile_path.read_text()
-            needed += base_images(text, build.get("args") or {}, build.get("additional_contexts") or {})
+            contexts, target = build.get("additional_contexts") or {}, str(build.get("target") or "")
+            needed += base_images(dockerfile_text(service.build), build.get("args") or {}, contexts, target)
     return tuple(dict.fromkeys(needed))
 
 
@@ -71,14 +73,40 @@ class BaseImages:
             if not self.present(reference):
                 self._obtain(reference)
 
+    def ensure_for(self, platform: str, reference: str) -> None:
+        """Make an image present as the one for a platform. Raises DeployError when it cannot be pulled."""
+        if is_native(platform):
+            self.ensure([reference])
+        elif not self.present(reference, platform):
+            error = self._pull(reference, platform)
+            if error is not None or not self.present(reference, platform):
+                raise DeployError(
+                    f"{reference}: cannot be had for {platform} on this machine",
+                    f"reach a registry, or have it on the host before: docker pull {reference}",
+                    details=error or "",
+                )
+
     def refresh(self, references: Iterable[str]) -> None:
         """Take newer versions of images from their registry, where one answers."""
         for reference in references:
             if self._pull(reference) is not None:
                 self._console.note(f"{reference} is kept as it is on this machine")
 
-    def present(self, reference: str) -> bool:
-        return self._shell.run(Command("docker", "image", "inspect", "--format", "{{.Id}}", reference), check=False).ok
+    def reads_dockerfiles(self, reference: str) -> bool:
+        """Whether an image that Dockerfiles want to be read by can be had; it is taken then."""
+        if self.present(reference) or (self._registry_answers and self._pull(reference) is None):
+            return True
+        self._console.note(f"{reference} cannot be had: Dockerfiles that ask for it are read by the builder itself")
+        return False
+
+    def made_here(self) -> tuple[str, ...]:
+        """An image of every recipe, by its first name."""
+        return tuple(dict.fromkeys(recipe.provides[0] for recipe in self._recipes().values()))
+
+    def present(self, reference: str, platform: str = "") -> bool:
+        command = Command("docker", "image", "inspect", "--format", "{{.Os}}/{{.Architecture}}", reference)
+        found = self._shell.run(command, check=False)
+        return found.ok and without_variant(platform) in {"", found.stdout.strip()}
 
     def _obtain(self, reference: str) -> None:
         error = self._pull(reference)
@@ -99,13 +127,14 @@ class BaseImages:
             else:
                 self._bootstrap(reference, step)
 
-    def _pull(self, reference: str) -> str | None:
+    def _pull(self, reference: str, platform: str = "") -> str | None:
         """None when the image has come, else why not. After one silence nothing that can be made here is asked for."""
-        if not self._registry_answers and (_DEBIAN.fullmatch(reference) or reference in self._recipes()):
+        if not (self._registry_answers or platform) and (_DEBIAN.fullmatch(reference) or reference in self._recipes()):
             return "no registry answers"
         with self._console.step(f"Pull {reference}") as step:
             try:
-                self._shell.run(Command("docker", "pull", "--quiet", reference), timeout_s=PULL_TIMEOUT_S)
+                command = Command("docker", "pull", "--quiet").option("--platform", platform or None)
+                self._shell.run(command.then(reference), timeout_s=PULL_TIMEOUT_S)
             except CommandError as error:
                 self._registry_answers = False
                 step.result = "no registry gives it"

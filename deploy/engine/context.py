@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 
+from deploy.engine.dockerfiles import dockerfile_text
 from deploy.model.dockerignore import IgnoreRules
 from deploy.model.errors import UsageError
 from deploy.model.fingerprint import digest
+from deploy.model.migrations import Framework
 from deploy.model.stack import Build
 
 EXECUTABLE = 0o100
+CACHES = ("cache_from", "cache_to")
+"""Parts of a build definition that say where it is quick, and nothing of what comes of it."""
 
 
 def build_digest(build: Build, service: str) -> str:
@@ -25,20 +30,21 @@ def build_digest(build: Build, service: str) -> str:
     A context that is not a folder of this machine (a repository's address) counts by its name. Raises UsageError when
     the context or the Dockerfile is missing.
     """
-    definition = dict(build.definition) | {"context": build.context}
+    definition = {key: value for key, value in build.definition.items() if key not in CACHES}
+    definition["context"] = build.context
     if build.local:
         if not Path(build.context).is_dir():
             raise UsageError(
                 f"services.{service}.build.context: no folder {build.context}", "mend the path in the compose file"
             )
-        if "dockerfile_inline" not in definition and not build.dockerfile_path.is_file():
+        if build.inline is None and not build.dockerfile_path.is_file():
             raise UsageError(
                 f"services.{service}.build.dockerfile: no file {build.dockerfile_path}",
                 "mend the path in the compose file",
             )
         definition["context"] = folder_digest(Path(build.context), _ignore_rules(build))
-        if build.dockerfile_path.is_file():
-            definition["dockerfile"] = digest(build.dockerfile_path.read_text(errors="replace"))
+        if build.inline is None:
+            definition["dockerfile"] = digest(dockerfile_text(build))
     definition["additional_contexts"] = {
         name: folder_digest(Path(source), IgnoreRules(())) if Path(source).is_dir() else source
         for name, source in (definition.get("additional_contexts") or {}).items()
@@ -48,8 +54,13 @@ def build_digest(build: Build, service: str) -> str:
 
 def folder_digest(folder: Path, rules: IgnoreRules) -> str:
     """A digest over names, contents, link targets and executable bits of what the rules leave in."""
+    return files_digest(context_files(folder, rules))
+
+
+def files_digest(files: Iterable[tuple[Path, str]]) -> str:
+    """The same of files, links and folders, each given with the name that counts."""
     total = hashlib.sha256()
-    for path, relative in sorted(context_files(folder, rules), key=lambda found: found[1]):
+    for path, relative in sorted(files, key=lambda found: found[1]):
         total.update(f"{relative}\0".encode())
         if path.is_symlink():
             total.update(b"link\0" + os.readlink(path).encode() + b"\0")  # noqa: PTH115  # the text itself, unresolved
@@ -79,6 +90,16 @@ def context_files(folder: Path, rules: IgnoreRules) -> Iterator[tuple[Path, str]
         for name in files:
             if not rules.ignores(prefix + name):
                 yield here / name, prefix + name
+
+
+def migrations_in(build: Build, framework: Framework) -> tuple[str, ...]:
+    """Names of the migrations that a build sees, in the order of their files."""
+    names = {
+        relative: framework.name_of(relative, partial(path.read_text, errors="replace"))
+        for path, relative in context_files(Path(build.context), _ignore_rules(build))
+        if relative.endswith(".py") and path.is_file()
+    }
+    return tuple(names[relative] for relative in sorted(names) if names[relative])
 
 
 def _ignore_rules(build: Build) -> IgnoreRules:

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import NoReturn
 
 from deploy.engine.bases import BaseImages, needed_images
 from deploy.engine.compose import ComposeProject
-from deploy.engine.files import EXAMPLE, create_env_file
-from deploy.engine.health import wait_healthy
+from deploy.engine.discover import env_example
+from deploy.engine.files import create_env_file
+from deploy.engine.frontends import readable
+from deploy.engine.health import start
 from deploy.engine.install import engine_answers, local_user, set_up
 from deploy.engine.ports import require_free
 from deploy.model.command import Command
-from deploy.model.errors import CommandError, DeployError, UsageError
+from deploy.model.errors import CommandError, DeployError, UsageError, nearest
 from deploy.model.kinds import Kind
-from deploy.model.settings import nearest
-from deploy.model.stack import Service, Stack, one_service
+from deploy.model.settings import LOCAL
+from deploy.model.stack import Build, Service, Stack, not_yours, one_service
 from deploy.shell import LocalShell
-from deploy.shell.base import failed
 from deploy.ui import Console
 
 
@@ -59,11 +61,12 @@ class DevStack:
     def require_env_file(self) -> None:
         """Make the env file from its example on first use. A project without an example may do without."""
         path = self.compose.env_file
-        if path is None or path.is_file() or not (path.parent / EXAMPLE).is_file():
+        example = env_example(self._root, self.compose.files, LOCAL)
+        if path is None or path.is_file() or example is None:
             return
-        names = create_env_file(path)
+        names = create_env_file(path, example)
         generated = f", with generated values for {', '.join(names)}" if names else ""
-        self._console.say(f"Made {path.name} from {EXAMPLE}{generated}.")
+        self._console.say(f"Made {path.name} from {example.relative_to(self._root)}{generated}.")
 
     def up(self, only: str = "") -> None:
         """Obtain images, build, start the data services, migrate, start the rest, and wait until all is healthy."""
@@ -85,13 +88,10 @@ class DevStack:
             return
         with self._console.step(title) as step:
             begin = self.compose.command.then("up", "--detach", "--no-build", "--remove-orphans", *services)
-            begun = self._shell.run(begin, on_line=step.show, check=False)
             jobs = [name for name in services if self.stack.services[name].kind == Kind.JOB]
-            wait_healthy(
-                self._shell, self.compose.command, self.compose.name, services, jobs=jobs, what="the stack", step=step
-            )
-            if not begun.ok:
-                raise failed(self._shell, begun)
+            ends = [name for name in services if self.stack.services[name].may_end]
+            run, name = self.compose.command, self.compose.name
+            start(self._shell, begin, run, name, services, jobs=jobs, ends=ends, what="the stack", step=step)
 
     def obtain(self, services: Iterable[Service]) -> None:
         """See that the images these services start from are on this machine."""
@@ -105,12 +105,19 @@ class DevStack:
     def build(self, services: Sequence[str], *, no_cache: bool = False) -> None:
         if not services:
             return
-        with self._console.step(f"Build {', '.join(services)}") as step:
-            plain = (
-                self.compose.command.then("--progress", "plain", "build").flag("--no-cache", no_cache).then(*services)
-            )
+        services = tuple(dict.fromkeys(self.stack.services[name].built_by or name for name in services))
+        builds = {name: build for name in services if (build := self.stack.services[name].build)}
+        bases = BaseImages(self._shell, self._console, self._root)
+        with (
+            readable(builds, bases.reads_dockerfiles) as dockerfiles,
+            self._console.step(f"Build {', '.join(services)}") as step,
+        ):
+            compose = self.compose.command
+            changed = {name: {"build": _read_from(builds[name], file)} for name, file in dockerfiles.items()}
+            command = (compose.option("--file", "-") if changed else compose).then("--progress", "plain", "build")
+            plain = command.flag("--no-cache", no_cache).then(*services)
             try:
-                self._shell.run(plain, on_line=step.show)
+                self._shell.run(plain, stdin=json.dumps({"services": changed}).encode(), on_line=step.show)
             except CommandError as error:
                 raise DeployError(
                     "the images cannot be built", "mend what the build names", details=error.details
@@ -118,9 +125,18 @@ class DevStack:
 
     def migrate(self, service: Service) -> None:
         command = service.options.migrate
-        if command:
-            with self._console.step(f"Migrate {service.name}") as step:
+        if command is None:
+            return
+        found = service.options.found.get("migrate")
+        if found:
+            self._console.note(f"{service.name} migrates by {command}, as found: {found}")
+        with self._console.step(f"Migrate {service.name}") as step:
+            try:
                 self._shell.run(self.inside(service.name, command), on_line=step.show)
+            except CommandError as error:
+                if not found:
+                    raise
+                raise DeployError(error.message, not_yours(service.name, "migrate"), details=error.details) from error
 
     def declared(self, name: str, service: str | None) -> Iterable[tuple[Service, Command]]:
         """Services that declare `x-deploy.<name>`, or the one that is asked for."""
@@ -157,3 +173,10 @@ class DevStack:
                 scheme = "http://" if port.http else ""
                 found.append((service.name, f"{scheme}{host}:{port.published}" + ("/" if port.http else "")))
         return found
+
+
+def _read_from(build: Build, dockerfile: str) -> Mapping[str, str]:
+    """What an overlay says to have another Dockerfile read. Compose takes a name or a text, never both."""
+    if build.inline is None:
+        return {"dockerfile": dockerfile}
+    return {"dockerfile_inline": Path(dockerfile).read_text().replace("$", "$$")}

@@ -1,4 +1,4 @@
-"""Waiting until containers are as they should be, and saying who is not and why."""
+"""Starting services, waiting until their containers are as they should be, and saying who is not and why."""
 
 from __future__ import annotations
 
@@ -16,23 +16,36 @@ SETTLE_S = 3
 LOG_LINES = 25
 
 
-def wait_healthy(
-    shell: Shell, compose: Command, project: str, services: Sequence[str], *, jobs: Sequence[str], what: str, step: Step
+def start(
+    shell: Shell,
+    begin: Command,
+    compose: Command,
+    project: str,
+    services: Sequence[str],
+    *,
+    jobs: Sequence[str],
+    ends: Sequence[str] = (),
+    what: str,
+    step: Step,
+    settle_s: int = SETTLE_S,
 ) -> None:
-    """Wait for services of a compose project to be healthy, running, or, for jobs, ended with status 0.
+    """Run `begin`, which starts services of a compose project, and wait for them: one round trip.
 
-    `compose` is `docker compose` for the project, `what` is how the message calls it. Raises DeployError naming those
-    that will not get there, with the last lines each of them wrote.
+    They must become healthy, or run for a while without a health check, or, as jobs, end with status 0, which those of
+    `ends` may, too. `compose` is
+    `docker compose` for the project, `what` is how the message calls it. Raises DeployError naming those that will not
+    get there, with the last lines each of them wrote, and CommandError when `begin` fails for another reason.
     """
-    if not services:
-        return
     heard: list[str] = []
 
     def hear(line: str) -> None:
         heard.append(line)
         step.show(line)
 
-    command = packaged("engine", "wait-healthy.sh", project, TIMEOUT_S, SETTLE_S, ",".join(jobs), *services)
+    names = ",".join(services)
+    command = packaged(
+        "engine", "start.sh", project, TIMEOUT_S, settle_s, ",".join(jobs), ",".join(ends), names, *begin
+    )
     try:
         shell.run(command, on_line=hear)
     except CommandError as error:

@@ -96,8 +96,10 @@ class Sandbox:
         key = self.folder / "key"
         if not key.is_file():
             self.shell.run(Command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", self.container, "-f", str(key)))
-        if not self.shell.run(Command("docker", "network", "inspect", NETWORK), check=False).ok:
-            self.shell.run(Command("docker", "network", "create", NETWORK))
+        network = Command("docker", "network")
+        made = self.shell.run(network.then("create", NETWORK), check=False)
+        if not made.ok:
+            self.shell.run(network.then("inspect", NETWORK))  # another sandbox may have made it a moment ago
         run = Command("docker", "run", "--detach", "--name", self.container, "--hostname", self.name, "--privileged")
         run = run.option("--network", NETWORK).option(
             "--env", f"AUTHORIZED_KEY={key.with_suffix('.pub').read_text().strip()}"
