@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from pathlib import Path
 from typing import TypeVar
 
@@ -130,13 +131,15 @@ def swept(name: str) -> Iterator[None]:
 
 
 def eventually(what: Callable[[], T], seconds: float = 30) -> T:
-    """The first true answer; errors of the network and of half-made answers count as none."""
+    """The first true answer; a failed command, and an error of the network or of a half-made answer, count as none."""
     until = time.monotonic() + seconds
     while True:
+        why: Exception | None = None
         try:
             if found := what():
                 return found
-        except (OSError, ValueError, LookupError):
-            pass
-        assert time.monotonic() < until, f"it did not come true within {seconds:g} s"
+        except (AssertionError, OSError, HTTPException, ValueError, LookupError) as error:
+            why = error
+        if time.monotonic() > until:
+            raise AssertionError(f"it did not come true within {seconds:g} s") from why
         time.sleep(0.1)

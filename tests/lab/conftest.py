@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 import subprocess
@@ -16,7 +17,9 @@ import pytest
 
 from tests.engine import require_engine
 from tests.project import Project, commit, copy_of_this_checkout, docker, swept, unique
+from tests.stack.browser import browser  # noqa: F401  # a fixture of every module here
 
+NUMBERS = itertools.count(1)
 SHOP = Path(__file__).parent / "shop"
 
 
@@ -38,6 +41,24 @@ class RemoteHost:
 
     def sh(self, script: str) -> str:
         return self.run("sh", "-c", script)
+
+    def engine_answers(self) -> bool:
+        """Whether the engine is up: its client has something to say without it."""
+        return bool(self.run("docker", "info", "--format", "{{.ServerVersion}}", check=False))
+
+    def stop_engine(self) -> None:
+        """Stop the engine as a shutdown does, and keep it down until :meth:`start_engine`."""
+        self.sh("touch /run/no-engine && pkill -TERM -x dockerd && while pgrep -x dockerd; do sleep 0.1; done")
+
+    def start_engine(self) -> None:
+        """Let the engine that was stopped start again; it may not answer yet."""
+        self.sh("rm /run/no-engine")
+
+    def give_engine_memory(self, size: str) -> None:
+        """Keep the engine's data in memory of a size, ``400m`` for example: what was there before is gone."""
+        self.stop_engine()
+        self.sh(f"mount -t tmpfs -o size={size} tmpfs /var/lib/docker")
+        self.start_engine()
 
     def get(self, path: str = "/", port: int = 80) -> tuple[int, str]:
         """Status and body of a page."""
@@ -96,6 +117,23 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 def host(shop: Project) -> RemoteHost:
     """A host for the shop, with nothing on it."""
     return raise_host(shop)
+
+
+@pytest.fixture(scope="module")
+def project(shop: Project) -> Project:
+    """What the tests of a module deploy: the shop, unless the module has its own."""
+    return shop
+
+
+@pytest.fixture
+def text(project: Project) -> Iterator[str]:
+    """What the page says once the release that is on its way in serves."""
+    web = project.root / "app" / "web.py"
+    good = web.read_text()
+    said = f"release {next(NUMBERS)}"
+    web.write_text(good.replace('"v1"', f'"{said}"'))
+    yield said
+    web.write_text(good)
 
 
 def ssh_config(project: Project, text: str) -> Path:

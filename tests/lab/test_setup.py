@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,12 @@ from tests.lab.conftest import RemoteHost, public_key, ssh_config
 from tests.project import Project, docker, eventually, unique
 
 IMAGE = "windlass/test-bare"
+
+
+def _greeting(address: str) -> str:
+    """What sshd says first."""
+    with socket.create_connection((address, 22), timeout=5) as connection:
+        return connection.recv(255).decode()
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +53,7 @@ def bare(shop: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Re
             f"  IdentityFile {folder}/key\n  UserKnownHostsFile {folder}/known_hosts\n",
         )
         host = RemoteHost("new", address, name)
-        eventually(lambda: "22" in host.sh("cat /proc/net/tcp | grep ':0016' && echo 22"))
+        eventually(lambda: "OpenSSH" in _greeting(address))
         yield host
     finally:
         docker("rm", "--force", "--volumes", name)

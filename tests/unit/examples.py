@@ -130,7 +130,7 @@ def running(release: ReleaseRecord, **states: str) -> tuple[Container, ...]:
 
 def facts(live: ReleaseRecord | None = None, **changes: Any) -> Facts:
     """A host: empty, or with a live release as a deploy leaves it."""
-    from deploy.model.edge import listeners_of, target_of
+    from deploy.model.edge import definition, listeners_of, target_of
 
     edge: EdgeState | None = None
     if live:
@@ -152,6 +152,7 @@ def facts(live: ReleaseRecord | None = None, **changes: Any) -> Facts:
         else {},
         "layers": {},
         "zstd": True,
+        "containerd": False,
         "memory_bytes": 4 << 30,
         "containers": running(live) if live else (),
         "listening": frozenset({22, 80}) if live else frozenset({22}),
@@ -160,6 +161,9 @@ def facts(live: ReleaseRecord | None = None, **changes: Any) -> Facts:
         "unreadable": (),
         "edge": edge,
         "edge_serves": "blue" if live else "",
+        "edge_runs": ("sha256:2", definition(edge)) if edge else ("", ""),
+        "certificates": (),
+        "maintenance": {},
         "data": {name: one.parts for name, one in live.services.items() if one.kind == Kind.DATA} if live else {},
         "lock": {},
         "frozen": {},

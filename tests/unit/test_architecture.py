@@ -46,7 +46,7 @@ def test_every_module_says_what_it_is_for(file: Path) -> None:
 
 
 def test_every_script_says_what_it_is_for() -> None:
-    for file in (ROOT / "deploy").rglob("*.sh"):
+    for file in (*(ROOT / "deploy").rglob("*.sh"), *(ROOT / "deploy").rglob("*.bash")):
         assert file.read_text().startswith("# "), file
 
 
@@ -65,10 +65,16 @@ def test_listing_tasks_loads_nothing_heavy() -> None:
     assert "HEAVY []" in done.stdout
 
 
-def test_shell_scripts_are_clean() -> None:
-    scripts = [str(path) for path in (*ROOT.glob("deploy/**/*.sh"), *ROOT.glob("docker/**/*.sh"), ROOT / "inv")]
+@pytest.mark.parametrize(
+    ("dialect", "files"),
+    [
+        ("sh", (*ROOT.glob("deploy/**/*.sh"), *ROOT.glob("docker/**/*.sh"), ROOT / "inv")),
+        ("bash", tuple(ROOT.glob("deploy/**/*.bash"))),
+    ],
+)
+def test_shell_scripts_are_clean(dialect: str, files: tuple[Path, ...]) -> None:
     done = subprocess.run(
-        [str(Path(sys.executable).parent / "shellcheck"), "--shell=sh", *scripts],
+        [str(Path(sys.executable).parent / "shellcheck"), f"--shell={dialect}", *map(str, files)],
         capture_output=True,
         text=True,
         check=False,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
 from deploy.model.journal import Probes
+from deploy.release.edge_files import placeholder
 from deploy.release.outside import Watch, ask
 from deploy.ui.reports import seen
 from tests.project import eventually
@@ -85,6 +88,23 @@ def test_an_answer_that_is_no_http_is_none() -> None:
         thread.start()
         assert ask(f"http://127.0.0.1:{listener.getsockname()[1]}/") == 0
         thread.join()
+
+
+def test_a_name_is_asked_for_at_the_hosts_address_whoever_signed_its_certificate(
+    server: Server, tmp_path: Path
+) -> None:
+    pem = tmp_path / "shop.pem"
+    pem.write_text(placeholder("shop.example.test"))
+    rules = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    rules.load_cert_chain(pem)
+    asked_for: list[str | None] = []
+    rules.sni_callback = lambda _, name, __: asked_for.append(name)
+    server.socket = rules.wrap_socket(server.socket, server_side=True)
+    address = f"https://shop.example.test:{server.server_address[1]}/"
+
+    assert ask(address, "127.0.0.1") == 200
+    assert set(asked_for) == {"shop.example.test"}
+    assert Watch((address,), "127.0.0.1").stop().failed == 0
 
 
 def test_the_last_line_says_what_was_seen() -> None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 import subprocess
+import threading
 from pathlib import Path
+from typing import Any, cast
 
 import paramiko
 import pytest
 
 from deploy.model.command import Command
 from deploy.model.errors import DeployError, UsageError
+from deploy.remote.agent import agent_of
+from deploy.remote.connection import Host, RemoteProcess
 from deploy.remote.hostkeys import CheckHostKey, known_keys
 from deploy.remote.target import Target, resolve
 
@@ -163,3 +169,127 @@ def test_names_are_hashed_when_the_user_wants_that(config: Path, tmp_path: Path)
 
     assert target.known_hosts[0].read_text().startswith("|1|")
     assert decide(target, shown) == ""
+
+
+def test_hosts_with_agents_of_their_own_can_be_connected_to_at_once(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSH_AUTH_SOCK", "/the/usual")
+    usual = resolve("inside", config)
+    targets = [
+        dataclasses.replace(usual, identity_agent=agent) for agent in ("", "/one", "/two", "/one", "none", "/two")
+    ]
+    seen: list[tuple[str, str | None]] = []
+
+    def connect(target: Target) -> None:
+        for _ in range(50):
+            with agent_of(target):
+                seen.append((target.identity_agent, os.environ.get("SSH_AUTH_SOCK")))
+
+    threads = [threading.Thread(target=connect, args=(target,)) for target in targets]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert set(seen) == {("", "/the/usual"), ("none", "/the/usual"), ("/one", "/one"), ("/two", "/two")}
+    assert os.environ["SSH_AUTH_SOCK"] == "/the/usual"
+
+
+class Wire:
+    """A channel and its transport, as far as ending a command's input needs them."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.clear_to_send = threading.Event()
+        self.clear_to_send.set()
+        self.sent: list[tuple[str, bool]] = []
+
+    def settimeout(self, seconds: float) -> None: ...
+
+    def get_transport(self) -> Wire:
+        return self
+
+    def is_active(self) -> bool:
+        return True
+
+    def _send_eof(self) -> str | None:
+        return None if self.sent else "eof"
+
+    def _send_user_message(self, message: str) -> None:
+        self.sent.append((message, self.lock.locked()))
+
+
+def test_the_end_of_input_is_sent_before_the_hosts_close_can_be_answered() -> None:
+    """Under the channel's lock: OpenSSH hangs up on messages to a channel which is closed."""
+    wire = Wire()
+    process = RemoteProcess(cast("Any", wire), "app1", "true")
+    process.close_stdin()
+    process.close_stdin()
+
+    assert wire.sent == [("eof", True)]
+
+
+class InterruptedChannel:
+    """A channel whose command Ctrl-C meets as it starts."""
+
+    closed = False
+
+    def exec_command(self, _: str) -> None:
+        raise KeyboardInterrupt
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Transport:
+    """Opens channels, and remembers how many."""
+
+    opened = 0
+
+    def is_active(self) -> bool:
+        return True
+
+    def open_session(self, **_: float) -> InterruptedChannel:
+        self.opened += 1
+        self.last = InterruptedChannel()
+        return self.last
+
+
+class Connection:
+    """What a host needs of Fabric's."""
+
+    def __init__(self) -> None:
+        self.transport = Transport()
+
+
+def test_a_channel_that_ctrl_c_kept_from_being_opened_ahead_is_not_waited_for(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = Host(resolve("alias", config))
+    host._connection = connection = Connection()
+
+    def interrupted(_: threading.Thread) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            host._open_ahead()
+    host._session()
+    assert connection.transport.opened == 1
+
+    host._open_ahead()
+    host._session()
+    assert connection.transport.opened == 2, "the one that was opened ahead is taken"
+
+
+def test_a_command_that_ctrl_c_meets_as_it_starts_is_let_go_of(config: Path) -> None:
+    """It would wait for its input for ever, and keep others that change the host from theirs."""
+    host = Host(resolve("alias", config))
+    host._connection = connection = Connection()
+
+    with pytest.raises(KeyboardInterrupt):
+        host.start(Command("cat"))
+
+    assert connection.transport.last.closed

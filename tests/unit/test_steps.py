@@ -47,6 +47,14 @@ def test_a_failure_undoes_what_was_begun_in_reverse(error: BaseException) -> Non
     assert log == ["a", "b", "undo b", "undo a"]
 
 
+def test_what_was_sent_is_kept_from_beginning_before_anything_is_undone() -> None:
+    log: list[str] = []
+    with pytest.raises(DeployError):
+        run_all([Recorded("a", log, DeployError("no"))], Console(), before_undo=lambda: log.append("fence"))
+
+    assert log == ["a", "fence", "undo a"]
+
+
 def test_what_cannot_be_undone_does_not_stop_the_rest(capsys: pytest.CaptureFixture[str]) -> None:
     log: list[str] = []
     broken = Recorded("b", log, DeployError("no"), undo_error=DeployError("gone"))

@@ -80,6 +80,15 @@ def test_help_is_help_also_where_hosts_are_named(project: Path) -> None:
         ("", ("prod.plan", "--host", "a b"), "--host a b: cannot be read as a host", "write user@server"),
         ("", ("prod.status", "--host", "sandbox"), "there is no sandbox", "make one: inv sandbox.up"),
         ("", ("prod.logs", "--host", "a,b"), "this works on one host at a time, not on a, b", "add --host a"),
+        (
+            "",
+            ("prod.deploy", "--wave", "half"),
+            "--wave: 'half' is not a number of hosts",
+            "write counts or percentages",
+        ),
+        ("", ("prod.deploy", "--on-failure", "retrn"), "--on-failure retrn: unknown", "did you mean 'return'?"),
+        ("", ("prod.deploy", "--parallel", "-1"), "--parallel -1: that is no number of hosts", "from 1 on"),
+        ("", ("prod.deploy", "--parallel", "many"), "--parallel many: that is no number of hosts", "from 1 on"),
         ("", ("db.backup", "--env", "stage"), "there is no environment 'stage'", "known: dev, prod"),
         ("", ("dev.up",), "no compose file found in", "add compose.yaml"),
         ("", ("sandbox.ssh", "--name", "b"), "there is no sandbox-b", "inv sandbox.up --name b"),
@@ -119,6 +128,19 @@ def test_an_unreachable_host_is_said_and_not_shown_as_a_traceback(project: Path)
     assert done.returncode == 1
     assert "nobody@127.0.0.1:1: cannot connect to 127.0.0.1 port 1" in done.stderr
     assert "→ check it with: ssh -p 1 -l nobody 127.0.0.1 true" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_every_unreachable_host_is_named_at_once(project: Path) -> None:
+    (project / "compose.yaml").write_text("services: {web: {image: nginx}}\n")
+
+    done = run(project, "prod.plan", "--host", "nobody@127.0.0.1:1,nobody@127.0.0.1:2")
+
+    assert done.returncode == 1
+    assert "nobody@127.0.0.1:1: cannot connect to 127.0.0.1 port 1" in done.stderr
+    assert "nobody@127.0.0.1:2: cannot connect to 127.0.0.1 port 2" in done.stderr
+    assert "2 of 2 hosts cannot be connected to; nothing was changed" in done.stderr
+    assert "--skip-unreachable leaves out hosts that cannot be reached" in done.stderr
     assert "Traceback" not in done.stderr
 
 

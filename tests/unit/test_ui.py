@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import io
-from datetime import timedelta
+import json
+import re
+from datetime import datetime, timedelta
 
 import pytest
 
+from deploy.model.edge import PLACEHOLDER, Certificate, Tls
 from deploy.model.errors import DeployError, UsageError
-from deploy.model.journal import Entry, Outcome
+from deploy.model.facts import Container
+from deploy.model.journal import Deed, Entry, Outcome, Part, Probes, Ran
 from deploy.model.plan import Wanted, make_plan
 from deploy.ui import Console
-from deploy.ui.reports import plan_lines, release_rows, status_problems, status_rows, summary
+from deploy.ui.history import release_documents, release_rows
+from deploy.ui.plans import plan_lines
+from deploy.ui.reports import status_problems, status_rows, summary
 from deploy.ui.units import age, count, duration, size
 from tests.unit.examples import LAYOUT, NOW, facts, record, running
 
@@ -69,7 +75,9 @@ def test_a_step_ends_with_its_result_and_its_time(capsys: pytest.CaptureFixture[
     with pytest.raises(DeployError), console.step("Push"):
         raise DeployError("no")
 
-    assert capsys.readouterr().err.splitlines() == ["✓ Build  3 images  0.0 s", "✗ Push  0.0 s"]
+    good, bad = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(r"✓ Build  3 images  \d+\.\d s", good)
+    assert re.fullmatch(r"✗ Push  \d+\.\d s", bad)
 
 
 def test_nobody_is_asked_where_nobody_can_answer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,6 +90,14 @@ def test_nobody_is_asked_where_nobody_can_answer(monkeypatch: pytest.MonkeyPatch
 
 
 LIVE = record("20261121-110000-0000000")
+
+
+def test_a_plan_says_what_nobody_declared() -> None:
+    found = ("web migrates by x (Django: manage.py); false says that it does not",)
+    wanted = Wanted(record(), frozenset(), 0, ("backend",), found=found)
+
+    assert f"  found    {found[0]}" in list(plan_lines(make_plan(wanted, facts(), LAYOUT)))
+    assert make_plan(wanted, facts(LIVE), LAYOUT).found == (), "nothing is migrated, so nothing is said"
 
 
 def test_a_plan_reads_as_text() -> None:
@@ -107,9 +123,23 @@ def test_a_plan_reads_as_text() -> None:
         "",
         "  build    backend",
         "  push     shop/backend:b (about 57.5 MB and what is built)",
-        "  migrate  backend, if the new image finds anything pending; a backup is taken before",
+        "  migrate  backend, if anything is pending; looked at again after the push, backed up before",
         "  note     worker stops before its new version starts: a worker never runs twice",
     ]
+
+
+@pytest.mark.parametrize(
+    ("names", "line"),
+    [
+        ((), "backend: none is new"),
+        (("shop.1",), "backend: shop.1"),
+        (tuple(f"shop.{n}" for n in range(7)), "backend: shop.0, shop.1, shop.2, shop.3 and 3 more"),
+    ],
+)
+def test_migrations_are_named_in_a_plan(names: tuple[str, ...], line: str) -> None:
+    plan = make_plan(Wanted(record(), frozenset(), 0, ("backend",)), facts(), LAYOUT)
+    lines = [*plan_lines(dataclasses.replace(plan, migrations={"backend": names}))]
+    assert f"  migrate  {line}; looked at again after the push, backed up before" in lines
 
 
 def entry(outcome: Outcome, release: str, minutes: int, **changes: object) -> Entry:
@@ -140,6 +170,33 @@ def test_releases_never_show_a_failure_or_a_rollback_as_deployed() -> None:
     ]
 
 
+def test_releases_are_numbers_and_times_for_scripts() -> None:
+    done = entry(
+        Outcome.DEPLOYED,
+        LIVE.id,
+        59,
+        revision="1a2b3c4-dirty",
+        duration_s=12.3,
+        steps={"Push 1 image": 3.1, "Switch": 0.4},
+        bytes_sent=1500,
+        probes=Probes(212, 0, 41),
+        migrations=(Ran("backend", ("shop.0002_prices",), {"shop": "0001_initial"}),),
+        deeds=(Deed("backend", Part.RELEASE, "create", (), ("c0ffee",), "beef"),),
+    )
+    found = facts(LIVE, journal=(entry(Outcome.STARTED, LIVE.id, 60), done))
+    (document,) = json.loads(json.dumps(list(release_documents(found))))
+
+    assert document["live"] is True
+    assert (document["revision"], document["dirty"]) == ("1a2b3c4", True)
+    assert datetime.fromisoformat(document["at"]) == done.at
+    assert (document["duration_s"], document["bytes_sent"]) == (12.3, 1500)
+    assert document["steps"] == {"Push 1 image": 3.1, "Switch": 0.4}
+    assert document["probes"] == {"sent": 212, "failed": 0, "slowest_ms": 41}
+    assert document["migrations"][0]["names"] == ["shop.0002_prices"]
+    assert document["services"][0] | {"after": ["c0ffee"]} == document["services"][0]
+    assert next(iter(release_rows(found, steps=True)))[-1] == "Push 1 image 3.1 s, Switch 0.4 s"
+
+
 def test_status_tells_what_is_wrong() -> None:
     assert status_problems(facts(LIVE), LAYOUT) == ()
     assert status_problems(facts(), LAYOUT) == ("no release is live",)
@@ -164,3 +221,39 @@ def test_the_last_change_is_a_sentence() -> None:
     assert summary(facts(journal=journal)) == "last change: r1 failed 5 min ago by ada@laptop"
     held = {"by": "ada@laptop", "purpose": "deploying r2"}
     assert summary(facts(journal=journal, lock=held)) == "ada@laptop is deploying r2"
+
+
+def test_certificates_that_are_missing_or_running_out_are_problems() -> None:
+    tls = Tls({"a.org": "nginx", "b.org": "nginx", "c.org": "nginx", "d.org": "nginx"}, "ops@a.org", "https://ca/dir")
+    found = facts(LIVE)
+    assert found.edge
+    certificates = (
+        Certificate("a.org", "/CN=R11", NOW + timedelta(days=60)),
+        Certificate("b.org", f"/CN={PLACEHOLDER}", NOW + timedelta(days=900), "no such name"),
+        Certificate("c.org", "/CN=R11", NOW - timedelta(days=1)),
+        Certificate("d.org", "/CN=R11", NOW + timedelta(days=9), "connection refused"),
+        Certificate("former.org", f"/CN={PLACEHOLDER}", None),
+    )
+    edge = dataclasses.replace(found.edge, tls=tls)
+    found = dataclasses.replace(found, edge=edge, certificates=certificates)
+
+    assert status_problems(found, LAYOUT) == (
+        "the ACME client does not run: certificates are not renewed; deploy again",
+        "b.org has no certificate yet: no such name",
+        "the certificate of c.org has expired",
+        "the certificate of d.org is not renewed and ends in 9 days: connection refused",
+    )
+    client = Container(LAYOUT.acme_container, "running", "Up", LAYOUT.edge_project, "acme", "goacme/lego:v4.9.1", "")
+    assert len(status_problems(dataclasses.replace(found, containers=(*found.containers, client)), LAYOUT)) == 3
+
+
+def test_maintenance_is_said_first_and_is_no_problem() -> None:
+    found = facts(
+        LIVE, maintenance={"by": "ada@laptop", "since": "2026-11-21T11:00+00:00", "message": "Back at 18:00."}
+    )
+
+    said = (
+        "in maintenance since 2026-11-21T11:00+00:00 by ada@laptop (Back at 18:00.): users get the page; last change: "
+    )
+    assert summary(found).startswith(said)
+    assert status_problems(found, LAYOUT) == ()
