@@ -39,6 +39,9 @@ def summary_rows(results: Iterable[HostResult]) -> Iterator[Sequence[str]]:
 
 SUMMARY_HEADINGS = ("host", "outcome", "release there", "took", "sent", "probes failed")
 
+STATUS_HEADINGS = ("part", "service", "state", "status", "image")
+BY_HAND = "by hand"
+
 
 def status_rows(facts: Facts, layout: HostLayout) -> Iterator[Sequence[str]]:
     """A row for every container of the project that runs or should run."""
@@ -48,6 +51,8 @@ def status_rows(facts: Facts, layout: HostLayout) -> Iterator[Sequence[str]]:
         layout.data_project: "data",
         **({layout.release_project(live.id): "live"} if live else {}),
     }
+    for container in facts.by_hand(layout):
+        yield (BY_HAND, container.service, container.state, container.status, container.image)
     for container in facts.containers:
         if container.project in projects:
             yield (projects[container.project], container.service, container.state, container.status, container.image)
@@ -56,9 +61,6 @@ def status_rows(facts: Facts, layout: HostLayout) -> Iterator[Sequence[str]]:
         for name, service in live.services.items():
             if service.kind != Kind.DATA and name not in present:
                 yield ("live", name, "missing", "", service.image)
-
-
-STATUS_HEADINGS = ("part", "service", "state", "status", "image")
 
 
 def backup_lines(newest: Mapping[str, Manifest | None], now: datetime) -> Iterator[str]:
@@ -98,15 +100,14 @@ def status_problems(facts: Facts, layout: HostLayout) -> tuple[str, ...]:
     live = facts.live
     if not facts.engine_version:
         return (f"no Docker engine answers: {facts.engine_error}",)
+    by_hand = ", ".join(sorted({one.service for one in facts.by_hand(layout)}))
+    if by_hand:
+        by_hand += f" of the compose project {layout.project} run by hand"
     if live is None:
-        return ("no release is live",)
-    for _, service, state, status, _ in status_rows(facts, layout):
-        record = live.services.get(service)
-        ended = record and (record.kind == Kind.JOB or (record.may_end and status.startswith("Exited (0)")))
-        if state != "running" and not ended:
-            found.append(f"{service} is {state}")
-        elif "(unhealthy)" in status:
-            found.append(f"{service} is unhealthy")
+        return ("no release is live" + (f"; {by_hand}: a deploy takes them over" if by_hand else ""),)
+    if by_hand:
+        found.append(f"{by_hand} beside it: deploy again")
+    found += _not_well(facts, live, layout)
     found += certificate_problems(facts, layout)
     found += _too_few(facts, live, layout)
     if live.public and not facts.edge_serves:
@@ -116,6 +117,19 @@ def status_problems(facts: Facts, layout: HostLayout) -> tuple[str, ...]:
     if not facts.lock and (broken := interrupted(facts.journal)):
         found.append(f"{broken.release} was begun by {broken.by} and never ended: deploy again")
     return tuple(found)
+
+
+def _not_well(facts: Facts, live: ReleaseRecord, layout: HostLayout) -> Iterator[str]:
+    """Containers of ours that do not run, or are unhealthy."""
+    for part, service, state, status, _ in status_rows(facts, layout):
+        if part == BY_HAND:
+            continue
+        record = live.services.get(service)
+        ended = record and (record.kind == Kind.JOB or (record.may_end and status.startswith("Exited (0)")))
+        if state != "running" and not ended:
+            yield f"{service} is {state}"
+        elif "(unhealthy)" in status:
+            yield f"{service} is unhealthy"
 
 
 def _too_few(facts: Facts, live: ReleaseRecord, layout: HostLayout) -> Iterator[str]:

@@ -56,6 +56,8 @@ def test_the_plan_says_what_is_taken_over(shop: Project, old: RemoteHost) -> Non
     assert "db is stopped and started as a service of ours on its volume" in done.stdout
     for port in (80, 7000):
         assert f"port {port} goes over from nginx to the edge" in done.stdout
+    status = shop.attempt("prod.status", "--host", "sandbox")
+    assert f"backend, db, nginx, worker of the compose project {shop.name} run by hand" in status.stderr
     assert old.get("/") == (200, "v1 by hand\n")
 
 
@@ -107,6 +109,7 @@ def test_the_same_again_is_nothing_to_do_and_the_next_release_is_one_like_any_ot
     assert load.failed == {}
     assert "take over" not in done.stderr
     old.run("docker", "start", f"{shop.name}-worker-1")
+    assert "run by hand beside it" in shop.attempt("prod.status", "--host", "sandbox").stderr
     done = shop.inv(*DEPLOY)
     assert f"worker of the compose project {shop.name}, started by hand, run beside it" in done.stderr
     assert by_hand(shop, old)["worker"] == "exited no"

@@ -10,12 +10,15 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webdriver import WebDriver
 
 from tests.lab.conftest import RemoteHost
 from tests.lab.stack_story import TO_SANDBOX, StackStory
 from tests.load import Load, Request
 from tests.project import Project, eventually
 from tests.reference import Reference
+from tests.stack.browser import complaints, shown
 
 API = "/api/v1"
 NUMBERS = itertools.count()
@@ -62,6 +65,19 @@ class TestProcgenie(StackStory):
         left = "SELECT count(*) FROM purchase_request WHERE status = 'submitted'"
         eventually(lambda: self.rows(project, released, left) == "0", 60)
         assert self.rows(project, released, "SELECT DISTINCT status FROM purchase_request") == "approved"
+
+    def test_a_request_made_in_the_page_is_decided_before_the_eyes(
+        self, released: RemoteHost, browser: WebDriver
+    ) -> None:
+        complaints(browser)  # what other pages gave rise to
+        browser.get(f"http://{released.address}/")
+        eventually(lambda: browser.find_elements(By.NAME, "title"))
+        for name, value in {"title": "Standing desk", "department": "Office", "amount": "4,990.00"}.items():
+            browser.find_element(By.NAME, name).send_keys(value)
+        browser.find_element(By.CSS_SELECTOR, "form button").click()
+
+        eventually(lambda: "Standing desk Office 4,990.00 in review" in shown(browser))
+        assert complaints(browser) == []
 
     @pytest.mark.usefixtures("released")
     def test_the_schema_was_made_by_a_named_migration(self, project: Project) -> None:

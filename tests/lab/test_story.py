@@ -8,10 +8,13 @@ import re
 from typing import Any
 
 import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webdriver import WebDriver
 
 from tests.lab.conftest import RemoteHost, raise_host
 from tests.load import Load, Request
 from tests.project import Project, commit, copy_of_this_checkout, eventually
+from tests.stack.browser import complaints, shown
 
 VERSION = "apps/timetracker/backend/config/version.py"
 NUMBERS = itertools.count()
@@ -83,6 +86,19 @@ def test_a_first_deploy_ends_with_a_served_release(timetracker: Project, prod: R
     assert secret[1] not in done.stdout + done.stderr
     assert secret[1] not in prod.sh("cat /opt/*/journal.jsonl /opt/*/releases/*/release.json")
     assert prod.sh("find /opt -name compose.yaml -path '*releases*' -perm /077") == ""
+
+
+def test_the_page_is_used_in_a_browser(released: RemoteHost, browser: WebDriver) -> None:
+    complaints(browser)  # what other pages gave rise to
+    browser.get(f"http://{released.address}/day/2026-03-16")
+    eventually(lambda: browser.find_elements(By.TAG_NAME, "form"))
+    for name, value in {"project": "From the page", "task": "Typing", "note": "on the host"}.items():
+        browser.find_element(By.CSS_SELECTOR, f"form label.{name} input").send_keys(value)
+    browser.find_element(By.CSS_SELECTOR, "form button.primary").click()
+
+    eventually(lambda: "on the host" in shown(browser))
+    assert [entry["note"] for entry in json.loads(released.get("/api/entries?day=2026-03-16")[1])] == ["on the host"]
+    assert complaints(browser) == []
 
 
 def test_production_is_hardened(timetracker: Project, released: RemoteHost) -> None:

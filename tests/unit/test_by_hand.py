@@ -13,6 +13,7 @@ from deploy.model.places import Place, Placement, Places
 from deploy.model.plan import Wanted, make_plan
 from deploy.model.stack import parse_stack
 from deploy.ui.plans import plan_lines
+from deploy.ui.reports import status_problems, status_rows
 from tests.unit.examples import LAYOUT, NOW, facts, record
 
 ROOT = Path("/src/shop")
@@ -123,3 +124,20 @@ def test_a_nameless_volume_of_an_application_is_said_and_no_error() -> None:
     (problem,) = check_by_hand(by_hand(("backend", "volume", NAMELESS, "/cache")), STACK, PLACES, LAYOUT)
 
     assert not problem.fatal
+
+
+def test_the_status_tells_what_runs_by_hand_before_a_release_and_beside_one() -> None:
+    told = f"backend, db of the compose project {LAYOUT.project} run by hand"
+    live = record()
+    released = facts(live)
+    beside = dataclasses.replace(released, containers=(*released.containers, container("backend")))
+
+    assert status_problems(by_hand(), LAYOUT) == (f"no release is live; {told}: a deploy takes them over",)
+    assert [row[:3] for row in status_rows(by_hand(), LAYOUT)] == [
+        ("by hand", "db", "running"),
+        ("by hand", "backend", "running"),
+    ]
+    assert status_problems(released, LAYOUT) == ()
+    assert status_problems(beside, LAYOUT) == (
+        f"backend of the compose project {LAYOUT.project} run by hand beside it: deploy again",
+    )
