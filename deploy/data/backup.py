@@ -12,7 +12,7 @@ from deploy.data.store import Store
 from deploy.model.backup import DUMP_SUFFIX, PARTIAL_SUFFIX, Label, Manifest, backup_id
 from deploy.model.errors import CommandError, DeployError
 from deploy.ui import Step
-from deploy.ui.units import size
+from deploy.ui.units import count, size
 
 STALL_S = 120
 """A dump that sends no byte for this long is ended: it holds a transaction open."""
@@ -79,7 +79,8 @@ def take_backup(database: Postgres, store: Store, origin: Origin, now: datetime,
                 details=error.stderr,
             ) from error
         raise
-    step.result = f"{manifest.id}: {size(manifest.size_bytes)}, {manifest.rows} rows in {len(tables)} tables"
+    rows, what = count(manifest.rows, "row"), count(len(tables), "table")
+    step.result = f"{manifest.id}: {size(manifest.size_bytes)}, {rows} in {what}"
     return manifest
 
 

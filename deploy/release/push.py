@@ -15,14 +15,14 @@ from deploy.release.site import Site
 from deploy.release.steps import Action
 from deploy.shell import LocalShell
 from deploy.ui import Step
-from deploy.ui.units import size
+from deploy.ui.units import count, size
 
 
 class Push(Action):
     """Brings the images that the host lacks, and pins every foreign one under a name of the project's own."""
 
     def __init__(self, change: Change, images: Sequence[str], local: LocalShell) -> None:
-        self.title = f"Push {len(images)} images" if len(images) != 1 else "Push 1 image"
+        self.title = f"Push {count(len(images), 'image')}"
         self._change = change
         self._images = images
         self._local = local

@@ -13,6 +13,7 @@ from deploy.release.change import Change
 from deploy.release.site import Site
 from deploy.release.steps import Action
 from deploy.ui import Step
+from deploy.ui.units import count
 
 
 class StartRelease(Action):
@@ -30,7 +31,7 @@ class StartRelease(Action):
         services = tuple(name for name in change.record.app(exclusive=False) if name not in done)
         running = set(services) - set(change.jobs) <= {*change.running(change.record)}
         start(change.site, change.record, services, step, running=running)
-        step.result = f"{len(services)} services" + (", all of which run already" if running and services else "")
+        step.result = count(len(services), "service") + (", running already" if running and services else "")
 
     def undo(self) -> None:
         stop(self._change.site, self._change.record, ())
