@@ -1,20 +1,20 @@
-"""A backup's manifest: the record that makes a file a backup. A file without one is none."""
+"""Recovery points: the manifest that makes a folder of files a backup, and what is known of how well it restores."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
 from deploy.model.errors import DeployError
 
-SCHEMA = 1
-DUMP_SUFFIX, PARTIAL_SUFFIX = ".dump", ".partial"
+SCHEMA = 2
+PARTIAL_SUFFIX = ".partial"
 
 
 class Label(StrEnum):
@@ -22,50 +22,95 @@ class Label(StrEnum):
 
     MANUAL = "manual"
     PRE_MIGRATE = "pre-migrate"
+    PRE_RESTORE = "pre-restore"
     TAKE_OVER = "take-over"
+    PULLED = "pulled"
+    """From another environment, masked."""
+
+
+class StoreKind(StrEnum):
+    """What kind of store a part is of."""
+
+    POSTGRES = "postgres"
+    ROLES = "roles"
+    """Roles and other things that belong to a whole PostgreSQL server, without passwords."""
+    REDIS = "redis"
+    QDRANT = "qdrant"
+    """A collection of a vector store."""
+    FILES = "files"
+    """A volume, or a folder that services write to."""
+
+
+@dataclass(frozen=True)
+class Content:
+    """How much there is of something, and what it is: rows of a table, keys of a store, entries of a folder."""
+
+    count: int
+    checksum: str = ""
+    """The same for the same content in any order; empty where none is taken."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One store's share of a recovery point: a file in its folder."""
+
+    kind: StoreKind
+    service: str
+    name: str
+    """The database, volume or folder; empty where a service has only one."""
+    file: str
+    size_bytes: int
+    sha256: str
+    contents: Mapping[str, Content] = field(default_factory=dict)
+    """What it must hold, counted as the copy was made: `schema.table`, `keys`, `entries`."""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """What restoring needs to know, by store: image, versions, encoding, owner, where it is mounted."""
+
+    @property
+    def title(self) -> str:
+        """`db/timetracker`, `redis`, `web/media`: how users name it."""
+        return f"{self.service}/{self.name}" if self.name else self.service
+
+    @property
+    def count(self) -> int:
+        return sum(content.count for content in self.contents.values())
+
+    def is_called(self, word: str) -> bool:
+        """Whether a user may mean this part by a word."""
+        return word in {self.title, self.service, self.name}
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """Everything needed to trust and to restore one dump of one database. Written last: it commits the backup."""
+    """Everything needed to trust and to restore a recovery point. Written last: it commits the backup."""
 
     id: str
     project: str
-    service: str
-    database: str
     label: Label
     release: str
     started_at: datetime
     duration_s: float
-    size_bytes: int
-    sha256: str
-    server_version: str
-    """As the server says it, for example "17.11 (Debian 17.11-0+deb13u1)"."""
-    tool_version: str
-    encoding: str
-    collate: str
-    ctype: str
-    owner: str
-    tables: Mapping[str, int]
-    """Rows of every table, `schema.table`, counted in the dump's own snapshot."""
     by: str
+    parts: tuple[Part, ...]
 
     @property
-    def major(self) -> int:
-        return major_version(self.server_version)
+    def size_bytes(self) -> int:
+        return sum(part.size_bytes for part in self.parts)
 
     @property
     def rows(self) -> int:
-        return sum(self.tables.values())
+        """Rows of every table of every database."""
+        return sum(part.count for part in self.parts if part.kind == StoreKind.POSTGRES)
+
+    @property
+    def services(self) -> frozenset[str]:
+        return frozenset(part.service for part in self.parts)
 
     def to_json(self) -> str:
         document = dataclasses.asdict(self) | {
             "schema": SCHEMA,
             "started_at": self.started_at.isoformat(),
-            "restore_by_hand": [
-                f"createdb --template=template0 --encoding={self.encoding} --owner={self.owner} NEW_NAME",
-                f"pg_restore --exit-on-error --dbname=NEW_NAME {self.id}{DUMP_SUFFIX}",
-            ],
+            "restore_by_hand": {part.title: by_hand(part) for part in self.parts},
         }
         return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
@@ -77,29 +122,117 @@ class Manifest:
             if raw.pop("schema") != SCHEMA:
                 raise ValueError("another schema")
             raw.pop("restore_by_hand", None)
-            return cls(**raw | {"started_at": datetime.fromisoformat(raw["started_at"]), "label": Label(raw["label"])})
+            parts = tuple(_part(one) for one in raw["parts"])
+            started = datetime.fromisoformat(raw["started_at"])
+            return cls(**raw | {"started_at": started, "label": Label(raw["label"]), "parts": parts})
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DeployError(f"{where} is not the manifest of a backup ({error})") from error
 
 
-def backup_id(project: str, service: str, database: str, now: datetime, server_version: str) -> str:
-    """`timetracker_db_timetracker_20261121T013445Z_pg17`: sorts by age within a database."""
-    safe = "".join(char if char.isalnum() or char in "-." else "-" for char in database)
-    return f"{project}_{service}_{safe}_{now.astimezone(UTC):%Y%m%dT%H%M%SZ}_pg{major_version(server_version)}"
+def _part(raw: dict[str, Any]) -> Part:
+    contents = {name: Content(**one) for name, one in raw["contents"].items()}
+    return Part(**raw | {"kind": StoreKind(raw["kind"]), "contents": contents})
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A backup was restored into a scratch and compared: when, how long it took, and what was wrong."""
+
+    at: datetime
+    by: str
+    recover_s: float
+    """From nothing to restored and compared, every part of it."""
+    parts: tuple[str, ...]
+    """Titles of those that were restored."""
+    problems: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        return not self.problems
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self) | {"at": self.at.isoformat()}, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Proof:
+        """Raises ValueError, KeyError or TypeError for a text that is none of ours."""
+        raw = json.loads(text)
+        return cls(
+            **raw
+            | {
+                "at": datetime.fromisoformat(raw["at"]),
+                "parts": tuple(raw["parts"]),
+                "problems": tuple(raw["problems"]),
+            }
+        )
+
+
+def by_hand(part: Part) -> list[str]:
+    """How to restore a part with the store's own tools alone: commands, one per line."""
+    match part.kind:
+        case StoreKind.POSTGRES:
+            encoding, owner = part.facts["encoding"], part.facts["owner"]
+            return [
+                f"createdb --template=template0 --encoding={encoding} --owner={owner} NEW_NAME",
+                f"pg_restore --exit-on-error --dbname=NEW_NAME {part.file}",
+            ]
+        case StoreKind.ROLES:
+            return [f"psql --dbname=postgres --file={part.file}"]
+        case StoreKind.REDIS:
+            return [
+                "stop the server and move its appendonlydir away",
+                f"copy {part.file} to dump.rdb in its data folder",
+                "start it with --appendonly no, then CONFIG SET appendonly yes",
+            ]
+        case StoreKind.QDRANT:
+            path = f"/collections/{part.name}/snapshots/upload?priority=snapshot"
+            return [f"curl --fail --form snapshot=@{part.file} http://SERVER:6333{path}"]
+        case StoreKind.FILES:
+            unpack = "zstd -dc" if part.file.endswith(".zst") else "gzip -dc"
+            return [f"{unpack} {part.file} | tar --numeric-owner -xpf - -C FOLDER"]
+
+
+def backup_id(project: str, now: datetime) -> str:
+    """`timetracker_20261121T013445Z`: sorts by age."""
+    return f"{project}_{now.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+
+
+def file_name(service: str, name: str, suffix: str) -> str:
+    """`db.timetracker.dump`: of a part, safe as a name anywhere."""
+    words = [word for word in (service, name) if word]
+    return ".".join(re.sub(r"[^A-Za-z0-9-]", "-", word) for word in words) + suffix
 
 
 def major_version(server_version: str) -> int:
     """The number a version starts with: 17 for "17.11 (Debian …)", 18 for "18beta1"."""
     leading = re.match(r"\d+", server_version)
     if leading is None:
-        raise DeployError(f"{server_version!r} is not the version of a PostgreSQL server")
+        raise DeployError(f"{server_version!r} is not the version of a server")
     return int(leading[0])
 
 
-def difference(wanted: Mapping[str, int], found: Mapping[str, int]) -> tuple[str, ...]:
-    """Tables whose row counts differ, in words; empty when all are equal."""
+def difference(wanted: Mapping[str, Content], found: Mapping[str, Content]) -> tuple[str, ...]:
+    """What differs, in words; empty when all is equal. Content without a checksum is compared by its count alone."""
     return tuple(
-        f"{table}: {found.get(table, 'missing')} instead of {wanted.get(table, 'none')}"
-        for table in sorted({*wanted, *found})
-        if wanted.get(table) != found.get(table)
+        problem for name in sorted({*wanted, *found}) if (problem := _differs(name, wanted.get(name), found.get(name)))
     )
+
+
+def _differs(name: str, wanted: Content | None, found: Content | None) -> str:
+    if wanted is None or found is None or wanted.count != found.count:
+        have = "missing" if found is None else str(found.count)
+        return f"{name}: {have} instead of {'none' if wanted is None else wanted.count}"
+    if wanted.checksum and found.checksum and wanted.checksum != found.checksum:
+        return f"{name}: as many as there should be ({found.count}), but not the same"
+    return ""
+
+
+def chosen(parts: Iterable[Part], only: Iterable[str]) -> tuple[Part, ...]:
+    """The parts that users name; all without a name. Raises DeployError for a name that is none's."""
+    parts, only = tuple(parts), tuple(only)
+    for word in only:
+        if not any(part.is_called(word) for part in parts):
+            raise DeployError(
+                f"--only {word}: the backup has no such part", f"it has {', '.join(part.title for part in parts)}"
+            )
+    return tuple(part for part in parts if not only or any(part.is_called(word) for word in only))

@@ -13,7 +13,9 @@ from deploy.model.errors import UsageError, nearest
 from deploy.model.kinds import Kind
 
 COMMANDS = ("migrate", "pending", "list_pending", "makemigrations", "shell", "test")
-KEYS = (*COMMANDS, "kind", "overlap", "health_path", "tcp", "keep")
+Backup = bool | tuple[str, ...] | None
+"""Nothing of a service, all, or some of its volumes and folders by name; unsaid, what can be copied as it runs."""
+KEYS = (*COMMANDS, "kind", "overlap", "health_path", "tcp", "keep", "backup", "proof")
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,10 @@ class ServiceOptions:
     """Container ports that the edge must pass through as plain TCP."""
     keep: tuple[str, ...] = ()
     """Where folders of the project are mounted that hold data, although git knows files in them."""
+    backup: Backup = None
+    """What `db.backup` copies of what it keeps."""
+    proof: str = ""
+    """A query that a restored database must answer with a row that is not false."""
     migrate: Command | None = None
     """Brings the database to this release's schema; run once, with the new image, before the release starts."""
     pending: Command | None = None
@@ -67,6 +73,8 @@ def parse_options(raw: object, service: str) -> ServiceOptions:
         health_path=_path(raw.get("health_path", "/"), f"{where}.health_path"),
         tcp=_ports(raw.get("tcp") or (), f"{where}.tcp"),
         keep=_paths(raw.get("keep") or (), f"{where}.keep"),
+        backup=_backup(raw.get("backup"), f"{where}.backup"),
+        proof=_text(raw.get("proof", ""), f"{where}.proof"),
         off=frozenset(name for name in COMMANDS if raw.get(name) is False),
         **commands,
     )
@@ -100,6 +108,20 @@ def _boolean(value: Any, where: str) -> bool:
     if isinstance(value, bool):
         return value
     raise UsageError(f"{where} is not true or false", f"it is {value!r}")
+
+
+def _backup(value: Any, where: str) -> Backup:
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, list) and all(isinstance(name, str) for name in value):
+        return tuple(value)
+    raise UsageError(f"{where} is not true, false, or a list of volumes", f"it is {value!r}")
+
+
+def _text(value: Any, where: str) -> str:
+    if isinstance(value, str):
+        return value
+    raise UsageError(f"{where} is not a text", f"it is {value!r}")
 
 
 def _path(value: Any, where: str) -> str:

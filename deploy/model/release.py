@@ -11,6 +11,7 @@ from typing import Any
 
 from deploy.model.errors import DeployError
 from deploy.model.kinds import Kind
+from deploy.model.options import Backup
 from deploy.model.stack import Port
 
 SCHEMA = 1
@@ -66,6 +67,10 @@ class ServiceRecord:
     """Networks it is on that are no release's own, by their names on the host."""
     parts: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Digests of the parts of its definition, to say later what changed (see `fingerprint`)."""
+    backup: Backup = None
+    """What is backed up of what it keeps, where that is said."""
+    proof: str = ""
+    """A query that a restored database must answer."""
     migrations: tuple[str, ...] | None = None
     """Names of those in what its image is built from; nothing where they cannot be told."""
 
@@ -146,6 +151,7 @@ def _service(raw: dict[str, Any]) -> ServiceRecord:
             "kind": Kind(raw["kind"]),
             "networks": networks,
             "commands": commands,
+            "backup": tuple(kept) if isinstance(kept := raw.get("backup"), list) else kept,
             "outside": tuple(raw.get("outside", ())),
             "migrations": None if names is None else tuple(names),
         }

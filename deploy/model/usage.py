@@ -39,11 +39,10 @@ def parse_usage(text: str) -> Usage:
 
 
 def newest_backups(manifests: Iterable[Manifest], services: Iterable[str]) -> Mapping[str, Manifest | None]:
-    """The newest of some complete backups for each database service; None where there is none."""
+    """The newest of some complete backups that has each of some services; None where there is none."""
     found: dict[str, Manifest | None] = dict.fromkeys(services)
     for manifest in sorted(manifests, key=lambda one: one.started_at):
-        if manifest.service in found:
-            found[manifest.service] = manifest
+        found |= dict.fromkeys(manifest.services & found.keys(), manifest)
     return found
 
 

@@ -111,6 +111,8 @@ def _record(service: Service, stack: Stack, source: ImageSource, places: Places)
         may_end=service.may_end,
         outside=tuple(_outside(service, stack)),
         parts=service_parts(_portable(service, places), stack.document, source.source, _files(service, stack, places)),
+        backup=service.options.backup,
+        proof=service.options.proof,
         migrations=_migrations(service),
     )
 

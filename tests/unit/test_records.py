@@ -7,32 +7,46 @@ from datetime import timedelta
 
 import pytest
 
-from deploy.model.backup import Label, Manifest, backup_id, difference, major_version
+from deploy.data.repository import Stored
+from deploy.model.backup import (
+    Content,
+    Label,
+    Manifest,
+    Part,
+    Proof,
+    StoreKind,
+    backup_id,
+    chosen,
+    difference,
+    file_name,
+    major_version,
+)
 from deploy.model.envfile import fill_example, random_text
 from deploy.model.errors import DeployError
 from deploy.model.journal import Entry, Outcome, Probes, interrupted, parse_journal, served
 from deploy.model.release import ReleaseRecord, Revision, new_release_id
 from tests.unit.examples import NOW, record
 
+DATABASE = Part(
+    StoreKind.POSTGRES,
+    "db",
+    "shop",
+    "db.shop.dump",
+    60,
+    "ab",
+    {"public.a": Content(3, "77"), "public.b": Content(0, "0")},
+    {"encoding": "UTF8", "owner": "shop", "server_version": "17.11 (Debian 17.11-0+deb13u1)"},
+)
+MEDIA = Part(StoreKind.FILES, "web", "media", "web.media.tar.zst", 40, "cd", {"entries": Content(12)})
 MANIFEST = Manifest(
-    id="shop_db_shop_20261121T120000Z_pg17",
+    id="shop_20261121T120000Z",
     project="shop",
-    service="db",
-    database="shop",
     label=Label.MANUAL,
     release="20261121-110000-0000000",
     started_at=NOW,
     duration_s=1.5,
-    size_bytes=100,
-    sha256="ab",
-    server_version="17.11 (Debian 17.11-0+deb13u1)",
-    tool_version="pg_dump (PostgreSQL) 17.11",
-    encoding="UTF8",
-    collate="C",
-    ctype="C",
-    owner="shop",
-    tables={"public.a": 3, "public.b": 0},
     by="ada@laptop",
+    parts=(DATABASE, MEDIA),
 )
 
 
@@ -112,19 +126,51 @@ def test_a_manifest_survives_the_disk_and_says_how_to_restore_by_hand() -> None:
     text = MANIFEST.to_json()
 
     assert Manifest.from_json(text, where="x") == MANIFEST
-    assert "pg_restore --exit-on-error --dbname=NEW_NAME shop_db_shop_20261121T120000Z_pg17.dump" in text
+    assert "pg_restore --exit-on-error --dbname=NEW_NAME db.shop.dump" in text
+    assert "zstd -dc web.media.tar.zst | tar --numeric-owner -xpf - -C FOLDER" in text
+    assert (MANIFEST.size_bytes, MANIFEST.rows, MANIFEST.services) == (100, 3, frozenset({"db", "web"}))
 
 
-@pytest.mark.parametrize("text", ["", "null", "{}", '{"schema": 2}', '{"schema": 1, "id": "x"}'])
+@pytest.mark.parametrize("text", ["", "null", "{}", '{"schema": 3}', '{"schema": 2, "id": "x"}'])
 def test_a_text_that_is_no_manifest_is_refused(text: str) -> None:
     with pytest.raises(DeployError, match="is not the manifest of a backup"):
         Manifest.from_json(text, where="x.json")
 
 
-def test_backup_names_sort_by_age_and_are_safe_as_file_names() -> None:
-    name = backup_id("shop", "db", "my shop/β", NOW, "17.11 (Debian)")
+def test_backup_names_sort_by_age_and_files_have_safe_names() -> None:
+    assert backup_id("shop", NOW) == "shop_20261121T120000Z"
+    assert file_name("db", "my shop/β", ".dump") == "db.my-shop--.dump"
+    assert file_name("redis", "", ".rdb") == "redis.rdb"
 
-    assert name == "shop_db_my-shop-β_20261121T120000Z_pg17"
+
+def test_a_proof_survives_the_disk() -> None:
+    proof = Proof(NOW, "ada@laptop", 41.5, ("db/shop",), ("db/shop: the dump lacks public.a",))
+
+    assert Proof.from_json(proof.to_json()) == proof
+    assert not proof.ok
+
+
+def test_a_backup_is_proved_when_the_last_drill_of_every_part_was_green() -> None:
+    def proved(*proofs: Proof) -> bool:
+        return Stored(MANIFEST, "", proofs).proved
+
+    good, bad = Proof(NOW, "", 1, ("db/shop",)), Proof(NOW, "", 1, ("db/shop", "web/media"), ("wrong",))
+    rest = Proof(NOW, "", 1, ("web/media",))
+
+    assert not proved()
+    assert not proved(good), "one part was never tried"
+    assert proved(good, rest)
+    assert proved(bad, good, rest)
+    assert not proved(good, rest, bad)
+    assert not Stored(MANIFEST, "a file is missing", (good, rest)).proved
+
+
+def test_parts_are_named_by_service_by_name_or_by_both() -> None:
+    assert chosen(MANIFEST.parts, ()) == MANIFEST.parts
+    for word in ("web", "media", "web/media"):
+        assert chosen(MANIFEST.parts, [word]) == (MEDIA,)
+    with pytest.raises(DeployError, match="--only nope: the backup has no such part"):
+        chosen(MANIFEST.parts, ["nope"])
 
 
 @pytest.mark.parametrize(("text", "major"), [("17.11 (Debian 17.11-0)", 17), ("16beta1", 16), ("15.4", 15)])
@@ -132,9 +178,16 @@ def test_major_versions_are_read(text: str, major: int) -> None:
     assert major_version(text) == major
 
 
-def test_differences_between_row_counts_name_the_tables() -> None:
-    assert difference({"a": 1, "b": 2}, {"a": 1, "c": 3}) == ("b: missing instead of 2", "c: 3 instead of none")
-    assert difference({"a": 1}, {"a": 1}) == ()
+def test_differences_name_what_differs() -> None:
+    one, two, three = Content(1, "x"), Content(2), Content(3)
+
+    assert difference({"a": one, "b": two}, {"a": one, "c": three}) == (
+        "b: missing instead of 2",
+        "c: 3 instead of none",
+    )
+    assert difference({"a": one}, {"a": one}) == ()
+    assert difference({"a": one}, {"a": Content(1)}) == (), "what has no checksum is compared by its count"
+    assert difference({"a": one}, {"a": Content(1, "y")}) == ("a: as many as there should be (1), but not the same",)
 
 
 def test_an_example_is_filled_with_random_values_and_nothing_else_changes() -> None:

@@ -33,11 +33,15 @@ def test_the_disk_is_one_line() -> None:
 def test_the_newest_backup_of_each_database_counts() -> None:
     older = dataclasses.replace(MANIFEST, id="older", started_at=NOW - timedelta(hours=30))
     newer = dataclasses.replace(MANIFEST, id="newer", started_at=NOW - timedelta(hours=3))
-    stranger = dataclasses.replace(MANIFEST, service="gone")
+    stranger = dataclasses.replace(MANIFEST, parts=())
     newest = newest_backups((newer, older, stranger), ("db", "audit"))
 
     assert newest == {"db": newer, "audit": None}
-    assert list(backup_lines(newest, NOW)) == ["backup of db: 3 h ago, 100 B, newer", "backup of audit: none yet"]
+    assert list(backup_lines(newest, NOW)) == [
+        "backup of db: 3 h ago, 100 B, newer, not proved by a drill",
+        "backup of audit: none yet",
+    ]
+    assert next(backup_lines(newest, NOW, {"newer"})).endswith("newer, proved")
     assert backup_problems(newest, NOW, timedelta()) == ()
     assert backup_problems(newest, NOW, timedelta(hours=24)) == ("audit has no backup",)
     assert backup_problems({"db": older}, NOW, timedelta(hours=24)) == ("the newest backup of db is 30 h old",)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
 from deploy.model.errors import UsageError, nearest
+from deploy.model.retention import Retention
 from deploy.model.settings.values import LOCAL, Acme, Environment, KeepFree, Settings
 from deploy.model.waves import AT_ONCE, CANARY, Wave, parse_waves
 
@@ -35,11 +37,14 @@ KEYS = {
         "keep_free",
         "keep_warm_s",
         "backup_max_age_h",
+        "backup_keep",
+        "mask",
         "waves",
         "parallel",
         "builder",
     ),
     "environments.*.acme": ("email", "server", "ca"),
+    "environments.*.backup_keep": tuple(one.name for one in dataclasses.fields(Retention)),
 }
 HOST_NAME = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 
@@ -102,10 +107,38 @@ def _environment(name: str, raw: Any, project: str, stack: str, source: str) -> 
         keep_free=_keep_free(raw, source, where),
         keep_warm_s=_number(raw, "keep_warm_s", 0, source, where, least=0),
         backup_max_age_h=_number(raw, "backup_max_age_h", 0, source, where, least=0),
+        backup_keep=_retention(raw.get("backup_keep"), f"{where}.backup_keep", source),
+        mask=_masks(raw.get("mask"), f"{source}: deploy.{where}.mask"),
         waves=_waves(raw.get("waves"), f"{source}: deploy.{where}.waves"),
         parallel=int(_number(raw, "parallel", AT_ONCE, source, where, least=1)),
         builder=_text(raw, "builder", "", source, where),
     )
+
+
+def _masks(raw: Any, where: str) -> dict[str, dict[str, str]]:
+    tables = raw or {}
+    if not isinstance(tables, Mapping):
+        raise UsageError(f"{where} is not a mapping of tables to columns", _shape_of(tables))
+    for table, columns in tables.items():
+        if not isinstance(columns, Mapping) or not all(isinstance(one, str) for one in columns.values()):
+            raise UsageError(
+                f"{where}.{table} is not a mapping of columns to SQL expressions",
+                "for example email: \"'x@example.com'\"",
+            )
+    return {str(table): {str(column): text for column, text in columns.items()} for table, columns in tables.items()}
+
+
+def _retention(raw: Any, where: str, source: str) -> Retention:
+    if raw is None:
+        return Retention()
+    if not isinstance(raw, Mapping):
+        raise UsageError(f"{source}: deploy.{where} is not a mapping of periods to numbers", _shape_of(raw))
+    _check_keys(raw, "environments.*.backup_keep", where, source)
+    kept = {
+        name: int(_number(raw, name, default, source, where, least=0))
+        for name, default in dataclasses.asdict(Retention()).items()
+    }
+    return Retention(**kept)
 
 
 def _domains(raw: Mapping[str, Any], where: str, source: str) -> dict[str, tuple[str, ...]]:

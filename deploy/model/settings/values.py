@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from deploy.model.errors import UsageError
+from deploy.model.retention import Retention
 from deploy.model.waves import AT_ONCE, CANARY, Wave
 
 LOCAL = "dev"
@@ -68,6 +69,10 @@ class Environment:
     """How long a release that was replaced runs on, to be gone back to at once, in seconds; its workers do not."""
     backup_max_age_h: float = 0
     """How old the newest backup of a database may be before `status` calls it a problem, in hours; 0: any age."""
+    backup_keep: Retention = field(default_factory=Retention)
+    """How many backups `db.prune` keeps."""
+    mask: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Tables and their columns that `db.pull` replaces by an SQL expression each, before anything leaves the host."""
     waves: tuple[Wave, ...] = CANARY
     """How many hosts are released together, first and after that."""
     parallel: int = AT_ONCE
