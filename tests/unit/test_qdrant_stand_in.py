@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import sys
@@ -51,6 +52,21 @@ class Client:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
+
+    def upload(self, path: str, content: bytes) -> tuple[int, Any]:
+        """As the file of a form."""
+        head = b'--edge\r\nContent-Disposition: form-data; name="snapshot"; filename="s"\r\n\r\n'
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}{path}",
+            head + content + b"\r\n--edge--\r\n",
+            {"api-key": self.key, "Content-Type": "multipart/form-data; boundary=edge"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return answer.status, json.load(answer)["result"]
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
 
     def call(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
         request = urllib.request.Request(
@@ -210,3 +226,23 @@ def test_with_a_key_only_those_who_send_it_are_answered(stand_in: Any, tmp_path:
 def test_the_image_that_it_stands_for_keeps_state() -> None:
     definition = {"image": "qdrant/qdrant:v1.12.5-unprivileged", "ports": [{"target": 6333, "published": "6333"}]}
     assert classify("qdrant", definition, {"services": {"qdrant": definition}})[0] == Kind.DATA
+
+
+def test_a_snapshot_brings_a_collection_back_under_any_name(client: Client) -> None:
+    status, made = client.call("POST", "/collections/c/snapshots")
+    assert status == 200
+    path = f"/collections/c/snapshots/{made['name']}"
+    content = client.get(path)[1].encode()
+    assert (len(content), hashlib.sha256(content).hexdigest()) == (made["size"], made["checksum"])
+    assert [one["name"] for one in client.call("GET", "/collections/c/snapshots")[1]] == [made["name"]]
+    client.call("POST", "/collections/c/points/delete", {"points": [UUID]})
+
+    for name in ("c", "other"):
+        assert client.upload(f"/collections/{name}/snapshots/upload?priority=snapshot", content) == (200, True)
+        assert client.call("POST", f"/collections/{name}/points/count", {"exact": True}) == (200, {"count": 3})
+    assert client.query([10, 0]) == [(UUID, 0.6), (7, 0.0), (2, -1.0)]
+
+    assert client.call("DELETE", path) == (200, True)
+    assert client.get(path)[0] == 404
+    assert client.upload("/collections/c/snapshots/upload", content[:-20])[0] == 400
+    assert client.call("POST", "/collections/c/points/count", {"exact": True}) == (200, {"count": 3})

@@ -6,6 +6,7 @@ QDRANT__SERVICE__API_KEY is set, answers only those who send it, as Qdrant 1.12 
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import json
 import os
@@ -90,6 +91,15 @@ def count(store: Store, name: str, body: Body) -> Body:
     return {"count": store.size_and_count(name)[1]}
 
 
+def take_snapshot(store: Store, name: str, body: Body) -> Body:
+    _only(body)
+    return _described(*store.take_snapshot(name))
+
+
+def list_snapshots(store: Store, name: str, _: Body) -> list[Body]:
+    return [_described(snapshot, content) for snapshot, content in store.snapshots(name).items()]
+
+
 CALLS: Mapping[tuple[str, str], Call] = {
     ("PUT", ""): create,
     ("GET", ""): describe,
@@ -100,6 +110,8 @@ CALLS: Mapping[tuple[str, str], Call] = {
     ("POST", "/points/query"): query,
     ("POST", "/points/scroll"): scroll,
     ("POST", "/points/count"): count,
+    ("POST", "/snapshots"): take_snapshot,
+    ("GET", "/snapshots"): list_snapshots,
 }
 
 
@@ -108,6 +120,8 @@ def answer(store: Store, method: str, path: str, body: Body) -> Any:
     if (method, path) == ("GET", "/collections"):
         return {"collections": [{"name": name} for name in store.names()]}
     found = re.fullmatch(r"/collections/([^/]+)(/.+)?", path)
+    if found and method == "DELETE" and (snapshot := re.fullmatch(r"/snapshots/([^/]+)", found[2] or "")):
+        return store.drop_snapshot(unquote(found[1]), unquote(snapshot[1]))
     call = CALLS.get((method, found[2] or "")) if found else None
     if not found or not call:
         raise _not_here(f"{method} {path}")
@@ -115,6 +129,10 @@ def answer(store: Store, method: str, path: str, body: Body) -> Any:
         return call(store, unquote(found[1]), body)
     except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
         raise RefusedError(HTTPStatus.BAD_REQUEST, f"Format error in JSON body: {error!r}") from error
+
+
+def _described(snapshot: str, content: bytes) -> Body:
+    return {"name": snapshot, "size": len(content), "checksum": hashlib.sha256(content).hexdigest()}
 
 
 def _not_here(what: str) -> RefusedError:
@@ -168,34 +186,56 @@ class Handler(BaseHTTPRequestHandler):
             self._send(HTTPStatus.OK, {"title": TITLE, "version": VERSION})
         elif path in PROBES:
             self._send(HTTPStatus.OK, PROBES[path])
+        elif found := re.fullmatch(r"/collections/([^/]+)/snapshots/([^/]+)", path):
+            self._answer(path, lambda: self.server.store.snapshot(unquote(found[1]), unquote(found[2])))
         else:
             self._call(path)
 
     def do_POST(self) -> None:
-        self._call(urlsplit(self.path).path)
+        path = urlsplit(self.path).path
+        if found := re.fullmatch(r"/collections/([^/]+)/snapshots/upload", path):
+            self._answer(path, lambda: self.server.store.recover(unquote(found[1]), self._file()))
+        else:
+            self._call(path)
 
     do_PUT = do_DELETE = do_POST  # noqa: N815  # names that http.server looks up
 
     def _call(self, path: str) -> None:
+        self._answer(path, lambda: answer(self.server.store, self.command, path, self._body()))
+
+    def _answer(self, path: str, call: Callable[[], Any]) -> None:
         began = time.monotonic()
         try:
-            body = self._body()
             self._require_key()
-            result = answer(self.server.store, self.command, path, body)
+            result = call()
         except RefusedError as error:
             status, told = error.status, {"status": {"error": str(error)}}
             print(f"{self.command} {path} {status.value} {error}", flush=True)  # noqa: T201  # the log
         else:
+            if isinstance(result, bytes):
+                self._send_bytes(HTTPStatus.OK, "application/octet-stream", result)
+                return
             status, told = HTTPStatus.OK, {"result": result, "status": "ok"}
         self._send(status, {**told, "time": time.monotonic() - began})
 
-    def _body(self) -> Body:
+    def _content(self) -> bytes:
         length = int(self.headers.get("Content-Length") or 0)
         if length > MOST_BYTES:
             self.close_connection = True
             raise RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"Payload error: more than {MOST_BYTES} bytes")
+        return self.rfile.read(length)
+
+    def _file(self) -> bytes:
+        """The only file of a form."""
+        edge = re.search(r'boundary="?([^";]+)', self.headers.get("Content-Type", ""))
+        parts = self._content().split(f"--{edge[1]}".encode()) if edge else []
+        if len(parts) != 3:  # noqa: PLR2004  # before the file, the file, after it
+            raise RefusedError(HTTPStatus.BAD_REQUEST, "Format error: not a form with one file")
+        return parts[1].partition(b"\r\n\r\n")[2].removesuffix(b"\r\n")
+
+    def _body(self) -> Body:
         try:
-            body = json.loads(self.rfile.read(length) or b"{}")
+            body = json.loads(self._content() or b"{}")
         except ValueError as error:
             raise RefusedError(HTTPStatus.BAD_REQUEST, f"Format error in JSON body: {error}") from error
         if not isinstance(body, Mapping):
@@ -208,12 +248,17 @@ class Handler(BaseHTTPRequestHandler):
             raise RefusedError(HTTPStatus.UNAUTHORIZED, "Must provide an API key or an Authorization bearer token")
 
     def _send(self, status: HTTPStatus, content: Body | str) -> None:
-        text = content if isinstance(content, str) else json.dumps(content)
+        if isinstance(content, str):
+            self._send_bytes(status, "text/plain", content.encode())
+        else:
+            self._send_bytes(status, "application/json", json.dumps(content).encode())
+
+    def _send_bytes(self, status: HTTPStatus, kind: str, content: bytes) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "text/plain" if isinstance(content, str) else "application/json")
-        self.send_header("Content-Length", str(len(text.encode())))
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self.wfile.write(text.encode())
+        self.wfile.write(content)
 
     def log_message(self, *_: object) -> None:
         """Requests that went well are not logged: the probes alone would fill it."""

@@ -22,6 +22,7 @@ PointId = int | str
 
 FILE = "stand-in.sqlite3"
 """Not a name of Qdrant's: should the real one get this volume, it starts empty and does not stumble over this file."""
+SNAPSHOT = b"a snapshot of the stand-in for Qdrant\n"
 MOST_DIMENSIONS = 65536
 _NAME = re.compile(r"[^<>:\"/\\|?*\0]{1,255}")
 _SCHEMA = """
@@ -77,6 +78,7 @@ class Store:
         self._file.executescript(f"PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; {_SCHEMA}")
         self._file.execute("PRAGMA foreign_keys = ON")
         self._collections = {name: Collection(size) for name, size in self._file.execute("SELECT * FROM collections")}
+        self._snapshots: dict[str, dict[str, bytes]] = {}
         self._version = 0
         for name, key, version, vector, payload in self._file.execute("SELECT * FROM points"):
             point = Point(json.loads(key), version, array("f", vector).tolist(), json.loads(payload))
@@ -133,6 +135,55 @@ class Store:
             collection.points |= {one.id: one for one in points}
             self._version = version
             return version
+
+    def take_snapshot(self, name: str) -> tuple[str, bytes]:
+        """The name and the content of a new snapshot of a collection, kept until this process ends."""
+        with self._lock:
+            collection = self._collection(name)
+            points = [[one.id, one.version, one.vector, one.payload] for one in collection.points.values()]
+            content = SNAPSHOT + json.dumps({"size": collection.size, "points": points}).encode()
+            snapshot = f"{name}-{uuid.uuid4().hex}.snapshot"
+            self._snapshots.setdefault(name, {})[snapshot] = content
+            return snapshot, content
+
+    def snapshots(self, name: str) -> Mapping[str, bytes]:
+        with self._lock:
+            self._collection(name)
+            return dict(self._snapshots.get(name, {}))
+
+    def snapshot(self, name: str, snapshot: str) -> bytes:
+        found = self.snapshots(name).get(snapshot)
+        if found is None:
+            raise RefusedError(HTTPStatus.NOT_FOUND, f"Not found: Snapshot {snapshot} not found")
+        return found
+
+    def drop_snapshot(self, name: str, snapshot: str) -> bool:
+        self.snapshot(name, snapshot)
+        with self._lock:
+            return self._snapshots[name].pop(snapshot, None) is not None
+
+    def recover(self, name: str, content: bytes) -> bool:
+        """Make a collection what a snapshot says, whether there is one of that name or not."""
+        try:
+            raw = json.loads(content.removeprefix(SNAPSHOT)) if content.startswith(SNAPSHOT) else {}
+            size, points = int(raw["size"]), raw["points"]
+            rows = [
+                (name, json.dumps(key), version, array("f", vector).tobytes(), json.dumps(payload))
+                for key, version, vector, payload in points
+            ]
+        except (ValueError, KeyError, TypeError) as error:
+            raise RefusedError(
+                HTTPStatus.BAD_REQUEST, f"Wrong input: not a snapshot of the stand-in: {error!r}"
+            ) from error
+        self.drop(name)
+        self.create(name, size)
+        with self._lock:
+            with self._file:
+                self._file.executemany("INSERT INTO points VALUES (?, ?, ?, ?, ?)", rows)
+            held = self._collections[name].points
+            held |= {key: Point(key, version, vector, payload) for key, version, vector, payload in points}
+            self._version = max([self._version, *(one.version for one in held.values())])
+        return True
 
     def delete(self, name: str, ids: Iterable[PointId]) -> int:
         """Take points out; ids that are not there are none of its business. The operation's number."""
