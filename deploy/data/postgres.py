@@ -6,10 +6,10 @@ The container's own programs are used, so that versions always fit; nothing need
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from deploy.model.backup import major_version
+from deploy.model.backup import Content, major_version
 from deploy.model.command import Command
 from deploy.model.errors import DeployError
 from deploy.shell import Shell
@@ -20,15 +20,39 @@ LOCK_TIMEOUT = "30s"
 """How long to wait for a lock that somebody else holds on a table."""
 DDL_TIMEOUT_MS = 60_000
 SEPARATOR = "\x1f"
+END = f"{SEPARATOR}end"
+SERVERS_OWN = "postgres"
+"""The database that every server has, for statements that cannot be run in the one they are about."""
 
-# Ordinary tables with rows of their own: partitions count, their parents do not, and extensions look after theirs.
+# Texts of rows must be the same on every server, whatever its own settings are.
+_SAME_TEXT = """
+    SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET extra_float_digits = 3;
+    SET bytea_output = 'hex'; SET xmlbinary = 'base64'; SET lc_monetary = 'C';
+    SET search_path = pg_catalog;
+"""
+# Ordinary tables with rows of their own: partitions count, their parents do not, and extensions look after theirs. The
+# checksum is a sum of hashes of the rows: the same for the same rows in any order.
 _TABLES = """
-    SELECT format('SELECT %L, count(*) FROM %I.%I', n.nspname || '.' || c.relname, n.nspname, c.relname)
+    SELECT format('SELECT %L, count(*), {checksum} FROM %I.%I AS windlass_row',
+                  n.nspname || '.' || c.relname, n.nspname, c.relname)
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind = 'r' AND c.relpersistence <> 't'
       AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg_toast%'
       AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
     ORDER BY 1 \\gexec
+"""
+_COUNTED = _TABLES.format(checksum="''''")
+_SUMMED = _TABLES.format(checksum="coalesce(sum(pg_catalog.hashtextextended((windlass_row.*)::text, 0)::numeric), 0)")
+# without those that a restore has kept or was making
+_DATABASES = """
+    SELECT datname FROM pg_catalog.pg_database
+    WHERE datallowconn AND NOT datistemplate AND datname !~ '_(before|restore)_[0-9]{14}$'
+    ORDER BY datname
+"""
+_USED = """
+    SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'S') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+      AND n.nspname NOT LIKE 'pg_toast%' LIMIT 1
 """
 _ABOUT = """
     SELECT current_setting('server_version'), pg_catalog.pg_encoding_to_char(encoding), datcollate, datctype,
@@ -50,12 +74,23 @@ class DatabaseFacts:
     name: str
 
 
-@dataclass(frozen=True)
 class Snapshot:
-    """A consistent view of a database, held open, and the rows of every table in it."""
+    """A consistent view of a database, held open. Its tables are counted while others read the same view."""
 
-    id: str
-    tables: Mapping[str, int]
+    def __init__(self, name: str, answers: Iterator[str], fail: Callable[[], DeployError]) -> None:
+        self.id = name
+        self._answers = answers
+        self._fail = fail
+
+    def tables(self) -> Mapping[str, Content]:
+        """Rows and checksum of every table, once; waits until all are counted. Raises DeployError when some cannot."""
+        found: dict[str, Content] = {}
+        for line in self._answers:
+            if line == END:
+                return found
+            name, content = _content(line.split(SEPARATOR))
+            found[name] = content
+        raise self._fail()
 
 
 class Postgres:
@@ -70,9 +105,9 @@ class Postgres:
         """A PostgreSQL program in the container, as its superuser."""
         return packaged("data", "in-database.sh", self.container, *words)
 
-    def about(self) -> DatabaseFacts:
-        """Raises DeployError when the server does not answer or has no such database."""
-        version, encoding, collate, ctype, owner, size, name = self.query(_ABOUT)[0]
+    def about(self, database: str | None = None) -> DatabaseFacts:
+        """Raises CommandError when the server does not answer or has no such database."""
+        version, encoding, collate, ctype, owner, size, name = self.query(_ABOUT, database)[0]
         return DatabaseFacts(version, encoding, collate, ctype, owner, int(size), name)
 
     def query(self, sql: str, database: str | None = None) -> list[list[str]]:
@@ -80,55 +115,73 @@ class Postgres:
         done = self.shell.run(self._psql(database or self.database), stdin=sql.encode())
         return [line.split(SEPARATOR) for line in done.stdout.splitlines() if line]
 
-    def execute(self, sql: str, database: str = "postgres") -> None:
+    def execute(self, sql: str, database: str = SERVERS_OWN) -> None:
         """Statements that change something, each bounded in time: a lock held elsewhere must not stop us for ever."""
         self.query(f"SET statement_timeout = {DDL_TIMEOUT_MS};\n{sql}", database)
 
-    def rows(self, database: str | None = None, *, lock_timeout: str = LOCK_TIMEOUT) -> dict[str, int]:
-        """Exact row counts of every table. Raises CommandError when a table stays locked for `lock_timeout`."""
-        return {
-            table: int(count) for table, count in self.query(f"SET lock_timeout = '{lock_timeout}';{_TABLES}", database)
-        }
+    def databases(self) -> tuple[str, ...]:
+        """Every database but the server's own one while nobody uses it."""
+        names = [row[0] for row in self.query(_DATABASES, SERVERS_OWN)]
+        return tuple(name for name in names if name != SERVERS_OWN or self.query(_USED, name))
+
+    def tables(
+        self, database: str | None = None, *, checksums: bool = False, lock_timeout: str = LOCK_TIMEOUT
+    ) -> dict[str, Content]:
+        """Rows of every table, and checksums. Raises CommandError when a table stays locked for `lock_timeout`."""
+        asked = f"{_SAME_TEXT}{_SUMMED}" if checksums else _COUNTED
+        return dict(map(_content, self.query(f"SET lock_timeout = '{lock_timeout}';{asked}", database)))
 
     @contextlib.contextmanager
-    def snapshot(self) -> Iterator[Snapshot]:
+    def snapshot(self, database: str) -> Iterator[Snapshot]:
         """A snapshot that a dump can use while the block runs."""
-        with self.shell.start(self._psql(self.database)) as session:
+        with self.shell.start(self._psql(database)) as session:
             begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\nSELECT pg_export_snapshot();\n"
-            session.write(f"SET lock_timeout = '{LOCK_TIMEOUT}';\n{begin}".encode())
+            # one process of the server counts, however many it has: it is there for others
+            gently = f"SET lock_timeout = '{LOCK_TIMEOUT}'; SET max_parallel_workers_per_gather = 0;"
+            session.write(f"{gently}{_SAME_TEXT}{begin}".encode())
             answers = lines_of(session.read)
-            snapshot_id = next(answers, "")
-            if not snapshot_id:
-                raise DeployError(
-                    f"{self.shell.name}: {self.container} gave no snapshot",
-                    details=session.read_stderr(1 << 16).decode(),
-                )
-            session.write(f"{_TABLES};\n\\echo {SEPARATOR}end\n".encode())
-            tables = {}
-            complete = False
-            for line in answers:
-                if complete := line == f"{SEPARATOR}end":
-                    break
-                table, _, count = line.partition(SEPARATOR)
-                tables[table] = int(count)
-            if not complete:
-                raise DeployError(
-                    f"{self.shell.name}: the tables of {self.container} cannot be counted",
-                    details=session.read_stderr(1 << 16).decode(),
-                )
-            yield Snapshot(snapshot_id, tables)
+
+            def failed() -> DeployError:
+                said = session.read_stderr(1 << 16).decode(errors="replace")
+                return DeployError(f"{self.shell.name}: the tables of {database} cannot be counted", details=said)
+
+            name = next(answers, "")
+            if not name:
+                raise failed()
+            session.write(f"{_SUMMED};\n\\echo {END}\n".encode())
+            yield Snapshot(name, answers, failed)
             session.write(b"COMMIT;\n")
             session.close_stdin()
 
-    def dump(self, snapshot: Snapshot, server_version: str) -> Command:
-        """`pg_dump` to standard output in the custom format. zstd where the server has it: a fifth of zlib's time."""
-        compression = "--compress=zstd:1" if major_version(server_version) >= 16 else "--compress=1"  # noqa: PLR2004
-        options = ("--format=custom", compression, f"--lock-wait-timeout={LOCK_TIMEOUT}", f"--snapshot={snapshot.id}")
-        return self.program("pg_dump", "--no-password", *options, "--dbname", self.database)
+    def dump(self, database: str, snapshot: Snapshot, server_version: str) -> Command:
+        """`pg_dump` to standard output in the custom format."""
+        options = (
+            "--format=custom",
+            compression(server_version),
+            f"--lock-wait-timeout={LOCK_TIMEOUT}",
+            f"--snapshot={snapshot.id}",
+        )
+        return self.program("pg_dump", "--no-password", *options, "--dbname", database)
+
+    def roles(self) -> Command:
+        """Roles and tablespaces to standard output, as SQL without passwords."""
+        return self.program("pg_dumpall", "--no-password", "--globals-only", "--no-role-passwords")
+
+    def exists(self, database: str) -> bool:
+        return bool(self.query(f"SELECT 1 FROM pg_database WHERE datname = {literal(database)}", SERVERS_OWN))
 
     def _psql(self, database: str) -> Command:
         options = ("--no-psqlrc", "--quiet", "--no-align", "--tuples-only", f"--field-separator={SEPARATOR}")
         return self.program("psql", *options, "--set=ON_ERROR_STOP=1", "--no-password", "--dbname", database)
+
+
+def _content(row: Sequence[str]) -> tuple[str, Content]:
+    return row[0], Content(int(row[1]), row[2])
+
+
+def compression(server_version: str) -> str:
+    """`pg_dump`'s quickest good one: zstd where the server's tools have it, a fifth of zlib's time and smaller."""
+    return "--compress=zstd:1" if major_version(server_version) >= 16 else "--compress=1"  # noqa: PLR2004
 
 
 def identifier(name: str) -> str:

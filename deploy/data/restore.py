@@ -1,130 +1,123 @@
-"""Restoring: beside the live database first, compared, and only then in its place."""
+"""Restoring: everything beside what is live first, compared, and only then in its place."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 
-from deploy.data.backup import verify_readable
-from deploy.data.postgres import Postgres, identifier, literal
-from deploy.data.store import Store, Stored
-from deploy.model.backup import DUMP_SUFFIX, Manifest, difference, major_version
+from deploy.data.repository import Repository, Stored
+from deploy.data.store import Prepared, Restoring, Store
+from deploy.model.backup import Content, Manifest, Part
 from deploy.model.errors import CommandError, DeployError
 from deploy.ui import Console
 
-SPARE_MARK = "_before_"
+Pairs = Sequence[tuple[Part, Store]]
 
 
-def check_backup(database: Postgres, store: Store, stored: Stored) -> None:
+def pair(stored: Stored, parts: Sequence[Part], stores: Sequence[Store]) -> Pairs:
+    """Each part with the store it belongs into. Raises DeployError for one that has none here."""
+    found = [(part, next((store for store in stores if store.holds(part)), None)) for part in parts]
+    homeless = [part.title for part, store in found if store is None]
+    if homeless:
+        raise DeployError(
+            f"{stored.manifest.id} has {', '.join(homeless)}, and nothing of that name runs here",
+            "--only NAME restores what is named, and can be repeated",
+        )
+    return [(part, store) for part, store in found if store is not None]
+
+
+def check_backup(repository: Repository, stored: Stored, pairs: Pairs) -> None:
     """Refuse a backup that cannot be restored here, before anything is touched. Raises DeployError."""
-    manifest = stored.manifest
-    file = f"{manifest.id}{DUMP_SUFFIX}"
+    name = stored.manifest.id
     if stored.problem:
-        raise DeployError(f"{manifest.id} cannot be restored: {stored.problem}", "choose another: inv db.backups")
-    found = store.run("feed.sh", file, "sha256sum").stdout.split()[0]
-    if found != manifest.sha256:
-        raise DeployError(
-            f"{manifest.id} cannot be restored: its content has changed since it was made",
-            "choose another: inv db.backups",
-        )
-    server = database.query("SHOW server_version", "postgres")[0][0]
-    if manifest.major > major_version(server):
-        raise DeployError(
-            f"{manifest.id} was made by PostgreSQL {manifest.major}, the server is {major_version(server)}",
-            "restore it into a server of its own version or a newer one",
-        )
-    verify_readable(database, store, file, len(manifest.tables))
-
-
-def loss(database: Postgres, manifest: Manifest) -> tuple[str, ...]:
-    """What restoring would change, table by table, in words; an absent database has nothing to lose."""
-    try:
-        live = database.rows(manifest.database, lock_timeout="3s") if _exists(database, manifest.database) else {}
-    except CommandError:
-        return ("what would be lost cannot be counted: somebody holds a lock on a table",)
-    return tuple(
-        f"{table}: {live.get(table, 'no')} rows now, {manifest.tables.get(table, 'no')} after"
-        for table in sorted({*live, *manifest.tables})
-        if live.get(table) != manifest.tables.get(table)
-    ) or ("every table has as many rows now as in the backup",)
-
-
-def restore(database: Postgres, store: Store, manifest: Manifest, now: datetime, console: Console) -> str:
-    """Restore a backup into a fresh database, compare every table's rows with the manifest, and swap it in.
-
-    Returns the name under which the database that was live is kept. Raises DeployError before the swap when anything
-    differs; the live database has not been touched then.
-    """
-    mark = f"{now:%Y%m%d%H%M%S}"
-    fresh, spare = f"{manifest.database}_restore_{mark}", f"{manifest.database}{SPARE_MARK}{mark}"
-    try:
-        with console.step("Restore into a fresh database") as step:
-            _create(database, manifest, fresh)
-            command = database.program("pg_restore", "--exit-on-error", "--no-password", "--dbname", fresh)
-            database.shell.run(store.feed(manifest, command), on_line=step.show)
-            database.query("ANALYZE", fresh)
-        with console.step("Compare every table with the manifest") as step:
-            wrong = difference(manifest.tables, database.rows(fresh))
-            if wrong:
-                raise DeployError("the restored database is not what was backed up", details="\n".join(wrong))
-            step.result = f"{manifest.rows} rows in {len(manifest.tables)} tables are equal"
-    except BaseException as error:
-        database.execute(f"DROP DATABASE IF EXISTS {identifier(fresh)} WITH (FORCE)")
-        if isinstance(error, CommandError):
+        raise DeployError(f"{name} cannot be restored: {stored.problem}", "choose another: inv db.backups")
+    for part, store in pairs:
+        if repository.sha256(stored.manifest, part) != part.sha256:
             raise DeployError(
-                f"{manifest.id} could not be restored; nothing was changed", details=error.stderr
-            ) from error
-        raise
-    with console.step("Swap it in") as step:
-        kept = _swap(database, manifest.database, fresh, spare)
-        step.result = f"the database before is kept as {kept}" if kept else ""
-    return kept
+                f"{name} cannot be restored: the content of {part.file} has changed since it was made",
+                "choose another: inv db.backups",
+            )
+        store.check(part)
 
 
-def _create(database: Postgres, manifest: Manifest, name: str) -> None:
-    if not database.query(f"SELECT 1 FROM pg_roles WHERE rolname = {literal(manifest.owner)}", "postgres"):
-        raise DeployError(
-            f"the server has no role '{manifest.owner}', who owns the backup", "create it, then restore again"
-        )
-    database.execute(
-        f"CREATE DATABASE {identifier(name)} TEMPLATE template0 OWNER {identifier(manifest.owner)} "
-        f"ENCODING {literal(manifest.encoding)} "
-        f"LC_COLLATE {literal(manifest.collate)} LC_CTYPE {literal(manifest.ctype)}"
-    )
+def loss(pairs: Pairs) -> tuple[str, ...]:
+    """What restoring would change, table by table and folder by folder, in words."""
+    lines: list[str] = []
+    for part, store in pairs:
+        try:
+            live = store.contents(part)
+        except CommandError:
+            lines.append(f"{part.title}: what would be lost cannot be counted: somebody holds a lock on a table")
+            continue
+        lines += [
+            f"{part.title} {name}: {_there(live.get(name))} now, {_there(part.contents.get(name))} after"
+            for name in sorted({*live, *part.contents})
+            if _there(live.get(name)) != _there(part.contents.get(name))
+        ]
+    return tuple(lines) or ("there is as much of everything now as in the backup",)
 
 
-def _swap(database: Postgres, live: str, fresh: str, spare: str) -> str:
-    """Rename, with everybody sent away for the instant that takes; connections come back by themselves.
+def _there(content: Content | None) -> str:
+    return "none" if content is None else str(content.count)
 
-    The copy that an earlier restore has kept is dropped afterwards: one is enough.
+
+def restore(
+    pairs: Pairs,
+    repository: Repository,
+    backup: Manifest,
+    now: datetime,
+    console: Console,
+    by: str,
+    paused: Callable[[], AbstractContextManager[None]],
+) -> tuple[str, ...]:
+    """Restore parts beside what is live, compare them, and swap all of them in while users are `paused`.
+
+    Nobody else takes or restores a backup meanwhile, a deploy that is about to migrate neither. Returns the names under
+    which what was live is kept. Raises DeployError before anything is swapped when any of it is not right; what is live
+    has not been touched then.
     """
-    older = database.query(f"SELECT datname FROM pg_database WHERE datname LIKE {literal(_pattern(live))}", "postgres")
-    if not _exists(database, live):
-        database.execute(f"ALTER DATABASE {identifier(fresh)} RENAME TO {identifier(live)}")
-        return ""
+    with repository.locked(f"{by}: restore of {backup.id}"):
+        prepared = _prepared(pairs, repository, backup, now, console)
+        kept = []
+        with console.step("Swap it in") as step, paused():
+            for number, one in enumerate(prepared):
+                try:
+                    kept.append(one.swap(step))
+                except BaseException as error:
+                    for left in prepared[number:]:
+                        left.discard()
+                    if isinstance(error, CommandError):
+                        raise _half_way(prepared, number, backup, error) from error
+                    raise
+            step.result = ", ".join(f"what was live is kept as {name}" for name in kept if name)
+    return tuple(name for name in kept if name)
+
+
+def _prepared(
+    pairs: Pairs, repository: Repository, backup: Manifest, now: datetime, console: Console
+) -> Sequence[Prepared]:
+    """Every part beside what is live. When one of them cannot be, none is left."""
+    mark = f"{now:%Y%m%d%H%M%S}"
+    prepared: list[Prepared] = []
     try:
-        database.execute(
-            f"ALTER DATABASE {identifier(live)} ALLOW_CONNECTIONS false;\n"
-            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {literal(live)};\n"
-            "BEGIN;\n"
-            f"ALTER DATABASE {identifier(live)} RENAME TO {identifier(spare)};\n"
-            f"ALTER DATABASE {identifier(fresh)} RENAME TO {identifier(live)};\n"
-            "COMMIT;\n"
-            f"ALTER DATABASE {identifier(spare)} ALLOW_CONNECTIONS true;"
-        )
+        with console.step("Restore beside what is live, and compare") as step:
+            restoring = Restoring(repository, backup, mark, step)
+            for part, store in pairs:
+                prepared.append(store.prepare(part, restoring))
+            step.result = ", ".join(part.title for part, _ in pairs)
     except BaseException:
-        if not _exists(database, spare):
-            database.execute(f"ALTER DATABASE {identifier(live)} ALLOW_CONNECTIONS true")
-            database.execute(f"DROP DATABASE {identifier(fresh)} WITH (FORCE)")
+        for one in prepared:
+            one.discard()
         raise
-    for (name,) in older:
-        database.execute(f"DROP DATABASE {identifier(name)} WITH (FORCE)")
-    return spare
+    return prepared
 
 
-def _exists(database: Postgres, name: str) -> bool:
-    return bool(database.query(f"SELECT 1 FROM pg_database WHERE datname = {literal(name)}", "postgres"))
-
-
-def _pattern(live: str) -> str:
-    r"""Names of databases that a restore has kept, for LIKE, where `_` stands for any character."""
-    return live.replace("\\", "\\\\").replace("_", "\\_").replace("%", "\\%") + SPARE_MARK.replace("_", "\\_") + "%"
+def _half_way(prepared: Sequence[Prepared], number: int, backup: Manifest, error: CommandError) -> DeployError:
+    done = [one.part.title for one in prepared[:number]]
+    before = f"{', '.join(done)} is as in {backup.id} already; " if done else ""
+    return DeployError(
+        f"{prepared[number].part.title} could not be swapped in",
+        f"{before}mend what is said above, then restore again",
+        details=error.stderr,
+    )

@@ -1,85 +1,82 @@
-"""A folder of backups on a machine."""
+"""What every kind of store can do: copy itself into a backup, say what a restore would lose, come back, be proved.
+
+A store is one thing with state in one container or volume. Restoring always has two halves: everything is made and
+compared beside what is live, and only when all of it is right is anything swapped in.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from deploy.model.backup import DUMP_SUFFIX, Manifest
+from deploy.data.repository import Repository, Writing
+from deploy.model.backup import Content, Manifest, Part
 from deploy.model.command import Command
-from deploy.model.errors import DeployError, UsageError
-from deploy.shell import Completed, OnLine, Shell
-from deploy.shell.packaged import packaged
-
-LATEST = "latest"
+from deploy.model.errors import DeployError
+from deploy.ui import Step
 
 
 @dataclass(frozen=True)
-class Stored:
-    """A backup that is there, or what looks like one: `problem` says what is wrong with it."""
+class Prepared:
+    """A part that stands beside what is live, compared and right."""
 
-    manifest: Manifest
-    problem: str = ""
+    part: Part
+    swap: Callable[[Step], str]
+    """Puts it in place; says where what was live is now, if it is kept."""
+    discard: Callable[[], None]
+    """Removes it again, when another part could not be made or the swap is over."""
 
 
 @dataclass(frozen=True)
-class Store:
-    """Backups of one project in a folder."""
+class Restoring:
+    """A restore that is going on: where parts come from, what tells its makings apart, who hears how far it is."""
 
-    shell: Shell
-    folder: str
+    repository: Repository
+    backup: Manifest
+    mark: str
+    step: Step
 
-    def script(self, name: str, *arguments: str | int) -> Command:
-        """One of the scripts of `data/scripts` that work on the folder."""
-        return packaged("data", name, self.folder, *arguments)
+    def feed(self, part: Part, command: Command) -> Command:
+        """A command that reads a part's content from its standard input."""
+        return self.repository.feed(self.backup, part, command)
 
-    def run(
-        self, name: str, *arguments: str | int, stdin: bytes = b"", check: bool = True, on_line: OnLine | None = None
-    ) -> Completed:
-        return self.shell.run(self.script(name, *arguments), stdin=stdin, check=check, on_line=on_line)
 
-    def backups(self) -> tuple[Stored, ...]:
-        """Every backup, oldest first. Files without a manifest are none and are left out."""
-        return tuple(sorted(self._read(), key=lambda stored: stored.manifest.started_at))
+class Store(ABC):
+    """One thing with state."""
 
-    def find(self, wanted: str, service: str | None = None) -> Stored:
-        """A backup by a part of its id that only one has, or the `latest`. Raises UsageError naming what there is."""
-        candidates = [stored for stored in self.backups() if service in (None, stored.manifest.service)]
-        if not candidates:
-            raise UsageError(f"there is no backup in {self.folder} on {self.shell.name}", "make one: inv db.backup")
-        if wanted == LATEST:
-            return candidates[-1]
-        found = [stored for stored in candidates if wanted in stored.manifest.id]
-        if len(found) == 1:
-            return found[0]
-        what = "no backup is" if not found else f"{len(found)} backups are"
-        known = ", ".join(stored.manifest.id for stored in candidates[-5:])
-        raise UsageError(f"{what} called '{wanted}'", f"the newest are: {known}; inv db.backups lists all")
+    title: str
+    """`db/timetracker`, `web/media`, as users name it."""
 
-    def feed(self, backup: Manifest, command: Command) -> Command:
-        """A command that reads the dump from its standard input."""
-        return self.script("feed.sh", f"{backup.id}{DUMP_SUFFIX}", *command)
+    def is_called(self, word: str) -> bool:
+        """Whether a user may mean this store by a word."""
+        return word in {self.title, *self.title.split("/", 1)}
 
-    def _read(self) -> Iterator[Stored]:
-        name = size = ""
-        lines: list[str] = []
-        for line in [*self.run("list.sh").stdout.splitlines(), "@@"]:
-            if not line.startswith("@@"):
-                lines.append(line)
-                continue
-            if name:
-                yield from self._stored(name, size, "\n".join(lines))
-            name, _, size = line[2:].partition(" ")
-            lines = []
+    @abstractmethod
+    def expected_bytes(self) -> int:
+        """About how many bytes a backup of it will take."""
 
-    def _stored(self, name: str, size: str, text: str) -> Iterator[Stored]:
-        try:
-            manifest = Manifest.from_json(text, where=f"{self.folder}/{name}.json")
-        except DeployError:
-            return  # another program's file
-        problem = ""
-        if size == "missing":
-            problem = "its dump is missing"
-        elif int(size) != manifest.size_bytes:
-            problem = f"its dump has {size} bytes instead of {manifest.size_bytes}"
-        yield Stored(manifest, problem)
+    @abstractmethod
+    def back_up(self, writing: Writing) -> Iterator[Part]:
+        """Copy it and prove the copies readable. Raises DeployError or CommandError; then nothing counts."""
+
+    @abstractmethod
+    def holds(self, part: Part) -> bool:
+        """Whether a part of a backup is of this store."""
+
+    @abstractmethod
+    def check(self, part: Part) -> None:
+        """Refuse what cannot be restored here, before anything is touched. Raises DeployError."""
+
+    @abstractmethod
+    def contents(self, part: Part) -> Mapping[str, Content]:
+        """What is there now in the place of a part, without checksums. Raises CommandError when it cannot be told."""
+
+    @abstractmethod
+    def prepare(self, part: Part, restoring: Restoring) -> Prepared:
+        """Restore a part beside what is live and compare it. Raises DeployError; nothing is left behind then."""
+
+
+def wrong(part: Part, problems: tuple[str, ...]) -> DeployError:
+    """For a restored part that is not what was backed up."""
+    return DeployError(f"{part.title}: what was restored is not what was backed up", details="\n".join(problems))

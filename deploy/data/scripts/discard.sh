@@ -1,7 +1,7 @@
 # Removes what a backup that failed has written.
 #
-#   discard.sh FOLDER NAME
+#   discard.sh FOLDER ID
 set -eu
 
 cd "$1" 2>/dev/null || exit 0
-rm -f "$2.dump.partial" "$2.json.partial"
+rm -rf ".$2.partial"

@@ -1,14 +1,17 @@
-# Prints every manifest of a backup folder, each after a line "@@NAME SIZE_OF_ITS_DUMP".
+# Prints every manifest of a backup folder after a line "@@manifest ID", then what has become of it: the sizes of its files
+# after "@@files ID" and the drills it went through after "@@proofs ID".
 #
 #   list.sh FOLDER
 set -eu
 
 cd "$1" 2>/dev/null || exit 0
-for manifest in *.json; do
+for manifest in */manifest.json; do
     [ -f "$manifest" ] || continue
-    name=${manifest%.json}
-    size=missing
-    [ -f "$name.dump" ] && size=$(wc -c <"$name.dump")
-    printf '@@%s %s\n' "$name" "$size"
+    id=${manifest%/manifest.json}
+    printf '\n@@manifest %s\n' "$id"
     cat "$manifest"
+    printf '\n@@files %s\n' "$id"
+    for file in "$id"/*; do printf '%s %s\n' "$(wc -c <"$file")" "${file#"$id"/}"; done
+    printf '@@proofs %s\n' "$id"
+    cat "$id/proofs.jsonl" 2>/dev/null || true
 done

@@ -1,0 +1,149 @@
+"""A drill: a backup restored into containers and volumes that nobody uses, compared, and thrown away."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+from deploy.data.file_store import FileStore
+from deploy.data.postgres import SERVERS_OWN, Postgres
+from deploy.data.postgres_store import PostgresStore
+from deploy.data.qdrant_store import prove_recovers, scratch_qdrant
+from deploy.data.redis_store import prove_loads
+from deploy.data.repository import Repository, Stored
+from deploy.data.store import Restoring
+from deploy.model.backup import Part, Proof, StoreKind
+from deploy.model.errors import CommandError, DeployError
+from deploy.shell.packaged import packaged
+from deploy.ui import Console, Step
+
+MARK = "drill"
+
+
+class Drill:
+    """One backup on trial."""
+
+    def __init__(
+        self, repository: Repository, stored: Stored, images: Sequence[str], proofs: dict[str, str], console: Console
+    ) -> None:
+        """`images` may have `tar`, the best first; `proofs` are queries of the application's own, by service."""
+        self._repository = repository
+        self._stored = stored
+        self._images = images
+        self._proofs = proofs
+        self._console = console
+
+    def run(self, parts: Sequence[Part], now: datetime, by: str) -> Proof:
+        """Restore every part into a scratch and compare it; what is found is remembered beside the backup."""
+        shell, manifest = self._repository.shell, self._stored.manifest
+        began, titles = time.monotonic(), tuple(part.title for part in parts)
+        problems = [self._stored.problem] if self._stored.problem else []
+        with self._repository.locked(f"{by}: drill of {manifest.id}"):
+            shell.run(packaged("data", "scratch.sh", "sweep", manifest.project))
+            if not problems:
+                for service in dict.fromkeys(part.service for part in parts):
+                    problems += self._prove([part for part in parts if part.service == service])
+            proof = Proof(now, by, round(time.monotonic() - began, 2), titles, tuple(problems))
+            self._repository.note(manifest, proof)
+        return proof
+
+    def _prove(self, parts: Sequence[Part]) -> Iterator[str]:
+        """What is wrong with the parts of one service."""
+        manifest, service = self._stored.manifest, parts[0].service
+        try:
+            with self._console.step(f"Prove {service}") as step:
+                for part in parts:
+                    if self._repository.sha256(manifest, part) != part.sha256:
+                        raise DeployError(f"{part.title}: its content has changed since the backup was made")
+                databases = [part for part in parts if part.kind == StoreKind.POSTGRES]
+                if databases:
+                    self._postgres(databases, step)
+                collections = [part for part in parts if part.kind == StoreKind.QDRANT]
+                if collections:
+                    self._qdrant(collections, step)
+                for part in parts:
+                    if part.kind == StoreKind.REDIS:
+                        prove_loads(self._repository.shell, part.facts["image"], part, self._restoring(step))
+                    elif part.kind == StoreKind.FILES:
+                        self._files(part, step)
+                step.result = "everything is equal"
+        except DeployError as error:
+            more = "; ".join(error.details.splitlines()[-5:])
+            yield f"{error.message}: {more}" if more else error.message
+
+    def _restoring(self, step: Step) -> Restoring:
+        return Restoring(self._repository, self._stored.manifest, MARK, step)
+
+    def _qdrant(self, collections: Sequence[Part], step: Step) -> None:
+        project, image = self._stored.manifest.project, collections[0].facts["image"]
+        with scratch_qdrant(self._repository.shell, project, image, step) as server:
+            for part in collections:
+                prove_recovers(server, part.name, part, self._restoring(step))
+
+    def _files(self, part: Part, step: Step) -> None:
+        store = FileStore(self._repository.shell, part.service, part.name, "", self._images)
+        store.prepare(part, self._restoring(step)).discard()
+
+    def _postgres(self, databases: Sequence[Part], step: Step) -> None:
+        service, restoring = databases[0].service, self._restoring(step)
+        with scratch_postgres(databases[0], restoring) as server:
+            store = PostgresStore(server, service, databases[0].facts["image"])
+            for part in databases:
+                store.check(part)
+                name = f"{part.name}_{MARK}"
+                store.prepare_as(name, part, restoring)
+                step.show(f"{part.title}: looking at every page")
+                _amcheck(server, part, name)
+                if service in self._proofs:
+                    _ask(server, part, name, self._proofs[service])
+
+
+@contextmanager
+def scratch_postgres(part: Part, restoring: Restoring) -> Iterator[Postgres]:
+    """A server of the image that a part was made from, with the roles of its time.
+
+    On no network, and gone afterwards with its data.
+    """
+    shell, manifest = restoring.repository.shell, restoring.backup
+    name = f"windlass-scratch-{secrets.token_hex(4)}"
+    restoring.step.show("starting a server of its own")
+    try:
+        start = packaged("data", "scratch.sh", "postgres", manifest.project, name, part.facts["image"])
+        done = shell.run(start, check=False)
+        if not done.ok:
+            raise DeployError("no server could be started to restore into", details=done.stderr)
+        server = Postgres(shell, name)
+        for roles in manifest.parts:
+            if roles.kind == StoreKind.ROLES and roles.service == part.service:
+                feed = restoring.feed(roles, server.program("psql", "--quiet", "--dbname", SERVERS_OWN))
+                shell.run(feed, check=False)  # the superuser is there already
+        yield server
+    finally:
+        shell.run(packaged("data", "scratch.sh", "remove", name))
+
+
+def _amcheck(server: Postgres, part: Part, name: str) -> None:
+    """PostgreSQL's own look at every page and index, where its image has it."""
+    there = "SELECT 1 FROM pg_available_extensions WHERE name = 'amcheck'"
+    if not server.query(there, name):
+        return
+    done = server.shell.run(
+        server.program("pg_amcheck", "--no-password", "--install-missing", "--heapallindexed", "--database", name),
+        check=False,
+    )
+    if not done.ok:
+        raise DeployError(f"{part.title}: pg_amcheck found damage", details=done.stderr or done.stdout)
+
+
+def _ask(server: Postgres, part: Part, name: str, query: str) -> None:
+    """The application's own question, which counts as answered by any row but `false`."""
+    try:
+        rows = server.query(query, name)
+    except CommandError as error:
+        raise DeployError(f"{part.title}: x-deploy.proof failed", details=error.stderr) from error
+    if not rows or rows[0][0] in {"f", "false", ""}:
+        answer = " ".join(rows[0]) if rows else "no row"
+        raise DeployError(f"{part.title}: x-deploy.proof answered {answer}", query)

@@ -1,0 +1,197 @@
+"""PostgreSQL as a store: a dump of every database from a snapshot that is counted, and a restore by swapping names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+
+from deploy.data.postgres import SERVERS_OWN, Postgres, identifier, literal
+from deploy.data.repository import Writing
+from deploy.data.store import Prepared, Restoring, Store, wrong
+from deploy.model.backup import Content, Part, StoreKind, difference, file_name, major_version
+from deploy.model.command import Command
+from deploy.model.errors import CommandError, DeployError
+
+EXPECTED_SHARE = 0.6
+"""A dump's bytes, as a share of the database's own."""
+SPARE_MARK = "_before_"
+_TABLE_DATA = re.compile(r"^\d+; \d+ \d+ TABLE DATA (.*)$", re.MULTILINE)
+
+
+class PostgresStore(Store):
+    """Every database of one server, and its roles."""
+
+    def __init__(self, server: Postgres, service: str, image: str) -> None:
+        self.server = server
+        self.title = service
+        self._service = service
+        self._image = image
+
+    @cached_property
+    def _databases(self) -> tuple[str, ...]:
+        return self.server.databases()
+
+    def expected_bytes(self) -> int:
+        return sum(int(self.server.about(name).size_bytes * EXPECTED_SHARE) for name in self._databases)
+
+    def back_up(self, writing: Writing) -> Iterator[Part]:
+        for name in self._databases:
+            yield self._dump(name, writing)
+        file = file_name(self._service, "roles", ".sql")
+        written = writing.take(file, self.server.roles(), what=f"{self._service} roles", magic="--")
+        yield Part(StoreKind.ROLES, self._service, "roles", file, written.size_bytes, written.sha256)
+
+    def _dump(self, name: str, writing: Writing) -> Part:
+        server, file = self.server, file_name(self._service, name, ".dump")
+        about = server.about(name)
+        what = f"{self._service}/{name}"
+        with server.snapshot(name) as snapshot:
+            command = server.dump(name, snapshot, about.server_version)
+            written = writing.take(file, command, what=what, magic="PGDMP", of_bytes=about.size_bytes)
+            writing.step.show(f"{what}: counting")
+            tables = snapshot.tables()
+        writing.step.show(f"{what}: reading it back")
+        verify_readable(server, lambda command: writing.feed(file, command), what, tables)
+        return Part(
+            StoreKind.POSTGRES,
+            self._service,
+            name,
+            file,
+            written.size_bytes,
+            written.sha256,
+            tables,
+            {
+                "image": self._image,
+                "server_version": about.server_version,
+                "tool_version": server.shell.run(server.program("pg_dump", "--version")).stdout.strip(),
+                "encoding": about.encoding,
+                "collate": about.collate,
+                "ctype": about.ctype,
+                "owner": about.owner,
+            },
+        )
+
+    def holds(self, part: Part) -> bool:
+        return part.kind in {StoreKind.POSTGRES, StoreKind.ROLES} and part.service == self._service
+
+    def check(self, part: Part) -> None:
+        if part.kind == StoreKind.ROLES:
+            return
+        server = self.server.query("SHOW server_version", SERVERS_OWN)[0][0]
+        made_by = major_version(part.facts["server_version"])
+        if made_by > major_version(server):
+            raise DeployError(
+                f"{part.title} was made by PostgreSQL {made_by}, the server is {major_version(server)}",
+                "restore it into a server of its own version or a newer one",
+            )
+        owner = part.facts["owner"]
+        if not self.server.query(f"SELECT 1 FROM pg_roles WHERE rolname = {literal(owner)}", SERVERS_OWN):
+            raise DeployError(
+                f"the server has no role '{owner}', who owns {part.title}",
+                f"make it, as {self._service}.roles.sql in the backup says, then restore again",
+            )
+
+    def contents(self, part: Part) -> Mapping[str, Content]:
+        if part.kind == StoreKind.ROLES or not self.server.exists(part.name):
+            return {}
+        return self.server.tables(part.name, lock_timeout="3s")
+
+    def prepare(self, part: Part, restoring: Restoring) -> Prepared:
+        if part.kind == StoreKind.ROLES:
+            return _nothing(part)
+        return self.prepare_as(f"{part.name}_restore_{restoring.mark}", part, restoring)
+
+    def prepare_as(self, fresh: str, part: Part, restoring: Restoring) -> Prepared:
+        """Restore into a fresh database of some name and compare every row."""
+        server, step = self.server, restoring.step
+        spare = f"{part.name}{SPARE_MARK}{restoring.mark}"
+        step.show(f"{part.title}: reading the dump")
+        verify_readable(server, lambda command: restoring.feed(part, command), part.title, part.contents)
+
+        def drop() -> None:
+            server.execute(f"DROP DATABASE IF EXISTS {identifier(fresh)} WITH (FORCE)")
+
+        try:
+            step.show(f"{part.title}: restoring beside")
+            self._create(part, fresh)
+            command = server.program("pg_restore", "--exit-on-error", "--no-password", "--dbname", fresh)
+            server.shell.run(restoring.feed(part, command), on_line=step.show)
+            server.query("ANALYZE", fresh)
+            step.show(f"{part.title}: comparing")
+            if problems := difference(part.contents, server.tables(fresh, checksums=True)):
+                raise wrong(part, problems)
+        except CommandError as error:
+            drop()
+            raise DeployError(f"{part.title} could not be restored", details=error.stderr) from error
+        except BaseException:
+            drop()
+            raise
+        return Prepared(part, lambda _: self._swap(part.name, fresh, spare), drop)
+
+    def _create(self, part: Part, name: str) -> None:
+        facts = part.facts
+        self.server.execute(
+            f"CREATE DATABASE {identifier(name)} TEMPLATE template0 OWNER {identifier(facts['owner'])} "
+            f"ENCODING {literal(facts['encoding'])} "
+            f"LC_COLLATE {literal(facts['collate'])} LC_CTYPE {literal(facts['ctype'])}"
+        )
+
+    def _swap(self, live: str, fresh: str, spare: str) -> str:
+        """Rename, with everybody sent away for the instant that takes; connections come back by themselves.
+
+        The copy that an earlier restore has kept is dropped afterwards: one is enough.
+        """
+        server = self.server
+        pattern = literal(_pattern(live))
+        older = server.query(f"SELECT datname FROM pg_database WHERE datname LIKE {pattern}", SERVERS_OWN)
+        if not server.exists(live):
+            server.execute(f"ALTER DATABASE {identifier(fresh)} RENAME TO {identifier(live)}")
+            return ""
+        try:
+            server.execute(
+                f"ALTER DATABASE {identifier(live)} ALLOW_CONNECTIONS false;\n"
+                f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {literal(live)};\n"
+                "BEGIN;\n"
+                f"ALTER DATABASE {identifier(live)} RENAME TO {identifier(spare)};\n"
+                f"ALTER DATABASE {identifier(fresh)} RENAME TO {identifier(live)};\n"
+                "COMMIT;\n"
+                f"ALTER DATABASE {identifier(spare)} ALLOW_CONNECTIONS true;",
+                "template1" if live == SERVERS_OWN else SERVERS_OWN,
+            )
+        except BaseException:
+            if not server.exists(spare):
+                server.execute(f"ALTER DATABASE {identifier(live)} ALLOW_CONNECTIONS true")
+            raise
+        for (name,) in older:
+            server.execute(f"DROP DATABASE {identifier(name)} WITH (FORCE)")
+        return spare
+
+
+def verify_readable(
+    server: Postgres, fed: Callable[[Command], Command], title: str, tables: Mapping[str, Content]
+) -> None:
+    """Let the server's own tool read a dump from end to end, and see that it holds every table.
+
+    `pg_restore --list` alone accepts half a file; reading everything does not. `fed` gives a command the dump as its
+    standard input. Raises DeployError.
+    """
+    listed = server.shell.run(fed(server.program("pg_restore", "--list")), check=False)
+    held = [entry.replace(".", " ") for entry in _TABLE_DATA.findall(listed.stdout)]
+    missing = [name for name in tables if not any(entry.startswith(f"{name.replace('.', ' ')} ") for entry in held)]
+    if not listed.ok or missing:
+        lacks = f"lacks {', '.join(missing)}" if missing else "has no table of contents"
+        raise DeployError(f"{title}: the dump {lacks}", "it is not a backup", details=listed.stderr)
+    read = server.shell.run(fed(server.program("pg_restore", "--file=/dev/null")), check=False)
+    if not read.ok:
+        raise DeployError(f"{title}: the dump cannot be read to its end", "it is not a backup", details=read.stderr)
+
+
+def _nothing(part: Part) -> Prepared:
+    """Roles are not restored over those that are there."""
+    return Prepared(part, lambda _: "", lambda: None)
+
+
+def _pattern(live: str) -> str:
+    r"""Names of databases that a restore has kept, for LIKE, where `_` stands for any character."""
+    return live.replace("\\", "\\\\").replace("_", "\\_").replace("%", "\\%") + SPARE_MARK.replace("_", "\\_") + "%"

@@ -1,0 +1,121 @@
+"""What is found to back up on a machine, from what its containers mount."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+import pytest
+
+from deploy.data.find import (
+    Mount,
+    Running,
+    Wanted,
+    made_by_applications,
+    named_of,
+    one_database,
+    store_kind,
+    stores_of,
+    unknown_stores,
+)
+from deploy.model.backup import StoreKind
+from deploy.model.errors import UsageError
+from deploy.model.kinds import Kind
+from deploy.shell import LocalShell
+
+SHARED = PurePosixPath("/opt/shop/shared")
+RUNS = {"db": "postgres:17", "cache": "redis:8", "search": "elasticsearch:8", "web": "build:1"}
+
+
+def container(service: str, *mounts: Mount, running: bool = True, project: str = "shop-data") -> Running:
+    return Running(f"id-{service}", project, service, f"sha256:{service}", running, mounts)
+
+
+def volume(name: str, target: str) -> Mount:
+    return Mount(True, name, target)
+
+
+DB = container("db", volume("shop_pg", "/var/lib/postgresql/data"))
+CACHE = container("cache", volume("ab" * 32, "/data"))
+SEARCH = container("search", volume("shop_index", "/usr/share/elasticsearch/data"))
+WEB = container(
+    "web",
+    volume("shop_media", "/media"),
+    Mount(False, "/opt/shop/shared/uploads/big", "/uploads"),
+    Mount(False, "/etc/localtime", "/etc/localtime"),
+    project="shop-r1",
+)
+
+
+def titles(*running: Running, wanted: Wanted) -> list[str]:
+    return [store.title for store in stores_of(LocalShell(), running, wanted)]
+
+
+def test_servers_come_first_and_their_own_files_are_left_to_them() -> None:
+    wanted = Wanted("shop", RUNS, skipped={"search"}, unknown={"search"}, folders=SHARED)
+
+    found = titles(DB, CACHE, SEARCH, WEB, wanted=wanted)
+
+    assert found == ["db", "cache", "web/media", "web/uploads/big"]
+
+
+def test_a_store_that_only_its_own_tools_can_copy_is_left_out_unless_it_is_asked_for() -> None:
+    services = [("db", Kind.DATA, "postgres:17", None), ("web", Kind.WEB, "build:1", None)]
+
+    assert unknown_stores([*services, ("search", Kind.DATA, "elasticsearch:8", None)]) == {"search"}
+    assert unknown_stores([*services, ("search", Kind.DATA, "elasticsearch:8", True)]) == frozenset()
+    wanted = Wanted("shop", {"search": "elasticsearch:8"})
+    assert titles(SEARCH, wanted=wanted) == ["search/index"]
+
+
+def test_a_volume_that_several_mount_is_one_store() -> None:
+    wanted = Wanted("shop", {"web": "build:1", "nginx": "nginx"}, folders=SHARED)
+
+    assert titles(WEB, container("nginx", volume("shop_media", "/static")), wanted=wanted) == [
+        "web/media",
+        "web/uploads/big",
+    ]
+
+
+def test_services_can_be_left_out_and_on_a_laptop_most_are() -> None:
+    assert titles(DB, CACHE, WEB, wanted=Wanted("shop", RUNS, skipped={"cache", "web", "search"})) == ["db"]
+    runs = {"db": "postgres:17", "web": "build:1"}
+    assert titles(DB, WEB, wanted=Wanted("shop", runs, keeping={"db"})) == ["db"]
+
+
+def test_what_an_application_makes_is_left_out_unless_it_is_named() -> None:
+    django = container("web", volume("shop_static_files", "/static"), volume("shop_media", "/media"))
+    wanted = Wanted("shop", {"web": "build:1"})
+
+    assert titles(django, wanted=wanted) == ["web/media"]
+    assert made_by_applications([django], wanted) == ("static_files",)
+    named = Wanted("shop", {"web": "build:1"}, named=named_of([("web", ("static_files",)), ("db", True)]))
+    assert titles(django, wanted=named) == ["web/static_files"]
+
+
+@pytest.mark.parametrize("there", [(), (container("db", running=False),)])
+def test_a_server_that_does_not_run_is_said(there: tuple[Running, ...]) -> None:
+    with pytest.raises(UsageError, match="db does not run on this machine"):
+        titles(*there, wanted=Wanted("shop", {"db": "postgres:17"}))
+
+
+@pytest.mark.parametrize(
+    ("image", "kind"),
+    [
+        ("postgres:17-alpine", StoreKind.POSTGRES),
+        ("registry.example.com/timescale/timescaledb:latest-pg16", StoreKind.POSTGRES),
+        ("redislabs/redismod", StoreKind.REDIS),
+        ("valkey/valkey:8", StoreKind.REDIS),
+        ("memcached", None),
+        ("build:ab12", None),
+    ],
+)
+def test_images_tell_what_kind_of_store_they_run(image: str, kind: StoreKind | None) -> None:
+    assert store_kind(image) == kind
+
+
+def test_the_one_database_is_named_or_asked_for() -> None:
+    assert one_database(RUNS.items(), "") == "db"
+    with pytest.raises(UsageError, match="more than one PostgreSQL service: a, b"):
+        one_database([("a", "postgres"), ("b", "postgres")], "")
+    with pytest.raises(UsageError, match="'cache' is not a PostgreSQL service"):
+        one_database(RUNS.items(), "cache")

@@ -1,0 +1,113 @@
+"""The scripts that write and read a backup's files, with everything that can go wrong in a pipeline."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from deploy.shell.packaged import packaged
+
+ROWS = b"rows\n" * 20_000
+
+
+def take(
+    folder: Path, *command: str, magic: str = "", stall_s: int = 20, pack: str = "plain", path: str = ""
+) -> subprocess.CompletedProcess[bytes]:
+    words = packaged("data", "take.sh", str(folder), "part", magic, stall_s, pack, *command)
+    env = os.environ | ({"PATH": path} if path else {})
+    return subprocess.run(words, input=ROWS, capture_output=True, env=env, check=False, timeout=60)
+
+
+def feed(folder: Path, file: str, *command: str) -> subprocess.CompletedProcess[bytes]:
+    words = packaged("data", "feed.sh", str(folder), file, *command)
+    return subprocess.run(words, capture_output=True, check=False, timeout=60)
+
+
+def told(done: subprocess.CompletedProcess[bytes]) -> dict[str, str]:
+    return dict(line.split(" ", 1) for line in done.stdout.decode().splitlines() if not line.startswith("progress"))
+
+
+def test_what_a_command_prints_is_written_and_summed(tmp_path: Path) -> None:
+    done = take(tmp_path, "cat", magic="rows")
+
+    assert told(done) == {"file": "part", "sha256": hashlib.sha256(ROWS).hexdigest(), "size": str(len(ROWS))}
+    assert (tmp_path / "part").read_bytes() == ROWS
+    assert (tmp_path / "part").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("suffix", [".zst", ".gz"])
+def test_packed_content_is_the_same_when_it_is_fed(tmp_path: Path, suffix: str) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in (
+        "sh",
+        "cat",
+        "gzip",
+        "wc",
+        "sleep",
+        "date",
+        "sync",
+        "sha256sum",
+        "cut",
+        "head",
+        "rm",
+        "mkfifo",
+        "printf",
+    ):
+        (tools / name).symlink_to(str(shutil.which(name)))
+    folder = tmp_path / "backup"
+    folder.mkdir()
+
+    done = take(folder, "cat", pack="pack", path=str(tools) if suffix == ".gz" else "")
+
+    file = told(done)["file"]
+    assert file == f"part{suffix}"
+    assert (folder / file).stat().st_size < len(ROWS) / 10
+    assert [path.name for path in folder.iterdir()] == [file]
+    assert feed(folder, file, "cat").stdout == ROWS
+    assert feed(folder, file, "sh", "-c", "cat >/dev/null; exit 7").returncode == 7
+
+
+@pytest.mark.parametrize("pack", ["plain", "pack"])
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("sh", "-c", "head -c 100; kill -KILL $$"), "ended with status 137"),
+        (("sh", "-c", "cat; exit 3"), "ended with status 3"),
+        (("sleep", "60"), "no byte came for 1 s"),
+    ],
+)
+def test_a_command_that_fails_or_falls_silent_leaves_no_file(
+    tmp_path: Path, command: tuple[str, ...], said: str, pack: str
+) -> None:
+    done = take(tmp_path, *command, stall_s=1, pack=pack)
+
+    assert done.returncode != 0
+    assert said in done.stderr.decode()
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_what_does_not_begin_like_a_backup_is_none(tmp_path: Path) -> None:
+    done = take(tmp_path, "echo", "Password:", magic="PGDMP")
+
+    assert (done.returncode, [*tmp_path.iterdir()]) == (1, [])
+    assert b"does not begin like a backup" in done.stderr
+
+
+def test_a_name_that_is_taken_is_not_written_over(tmp_path: Path) -> None:
+    (tmp_path / "part").write_text("another's")
+
+    assert take(tmp_path, "cat").returncode != 0
+
+
+def test_a_packed_file_that_is_cut_fails_whoever_reads_it(tmp_path: Path) -> None:
+    """As with `gunzip | psql`, which ends well on half of it."""
+    file = tmp_path / told(take(tmp_path, "cat", pack="pack"))["file"]
+    file.write_bytes(file.read_bytes()[:-10])
+
+    assert feed(tmp_path, file.name, "cat").returncode != 0
