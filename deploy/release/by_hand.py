@@ -10,9 +10,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from deploy.data.backup import Origin, take_backup
-from deploy.data.find import database_services
-from deploy.data.postgres import Postgres
-from deploy.data.store import Store
 from deploy.model.backup import Label
 from deploy.model.command import Command, sequence
 from deploy.model.facts import Container
@@ -21,6 +18,7 @@ from deploy.release.change import Change
 from deploy.release.data_services import DataUp
 from deploy.release.prepare import whoami
 from deploy.release.steps import Action
+from deploy.release.stores import databases_of, repository_of
 from deploy.ui import Step
 from deploy.ui.units import count
 
@@ -35,15 +33,12 @@ class BackUpByHand(Action):
 
     def run(self, step: Step) -> None:
         site = self._change.site
-        store = Store(site.shell, str(site.layout.backups))
-        running = {one.service: one for one in _data(self._change) if one.running}
-        databases = database_services((name, self._change.record.services[name].runs) for name in running)
-        for name in databases:
-            origin = Origin(site.layout.project, name, "", Label.TAKE_OVER, whoami())
-            database = Postgres(site.shell, running[name].name)
-            self._change.backup = take_backup(database, store, origin, datetime.now(UTC), step).id
+        databases = databases_of(site, self._change.record, site.layout.project)
         if not databases:
             step.result = "no database that we know how to back up"
+            return
+        origin = Origin(site.layout.project, "", Label.TAKE_OVER, whoami())
+        self._change.backup = take_backup(databases, repository_of(site), origin, datetime.now(UTC), step).id
 
 
 class TakeData(DataUp):

@@ -7,9 +7,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from deploy.data.backup import Origin, take_backup
-from deploy.data.find import database_services
-from deploy.data.postgres import Postgres
-from deploy.data.store import Store
 from deploy.model.backup import Label
 from deploy.model.command import Command
 from deploy.model.errors import CommandError, DeployError
@@ -20,6 +17,7 @@ from deploy.release.change import Change
 from deploy.release.prepare import whoami
 from deploy.release.site import Site
 from deploy.release.steps import Action
+from deploy.release.stores import databases_of, repository_of
 from deploy.ui import Step
 from deploy.ui.units import some_of
 
@@ -87,15 +85,13 @@ class BackUpBeforeMigrating(Action):
             step.result = "not needed: the databases are new"
             return
         site = change.site
-        services = database_services((name, change.record.services[name].runs) for name in change.data)
-        store = Store(site.shell, str(site.layout.backups))
-        for name in services:
-            previous = change.previous.id if change.previous else ""
-            origin = Origin(site.layout.project, name, previous, Label.PRE_MIGRATE, whoami())
-            database = Postgres(site.shell, site.layout.data_container(name))
-            change.backup = take_backup(database, store, origin, datetime.now(UTC), step).id
-        if not services:
+        databases = databases_of(site, change.record, site.layout.data_project)
+        if not databases:
             step.result = "no database that we know how to back up"
+            return
+        previous = change.previous.id if change.previous else ""
+        origin = Origin(site.layout.project, previous, Label.PRE_MIGRATE, whoami())
+        change.backup = take_backup(databases, repository_of(site), origin, datetime.now(UTC), step).id
 
 
 class Migrate(Action):

@@ -5,25 +5,40 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from invoke.collection import Collection
 
-from deploy.data.backup import Origin, take_backup
-from deploy.data.find import one_database
-from deploy.data.postgres import Postgres
-from deploy.data.restore import check_backup, loss, restore
-from deploy.data.store import Store
-from deploy.model.backup import Label
+from deploy.data.backup import Origin, take_backup, told, write_backup
+from deploy.data.drill import Drill
+from deploy.data.find import (
+    Running,
+    Wanted,
+    look,
+    made_by_applications,
+    named_of,
+    one_database,
+    stores_of,
+    unknown_stores,
+)
+from deploy.data.postgres_store import PostgresStore
+from deploy.data.pull import fetch, home_of, masked, masks_of
+from deploy.data.repository import LATEST, Repository, Stored, Writing
+from deploy.data.restore import Pairs, check_backup, loss, pair, restore
+from deploy.data.store import Restoring, Store
+from deploy.model.backup import Label, Part, StoreKind, chosen
 from deploy.model.command import Command
-from deploy.model.errors import UsageError
+from deploy.model.errors import DeployError, UsageError
+from deploy.model.retention import retained
 from deploy.model.settings import LOCAL, Environment
 from deploy.model.stack import one_service
 from deploy.tasks.app import App
-from deploy.tasks.base import HOST_HELP, YES_HELP, task
+from deploy.tasks.base import HOST_HELP, JSON_HELP, YES_HELP, task
 from deploy.ui.units import age, count, duration, size
 
 if TYPE_CHECKING:
@@ -31,142 +46,413 @@ if TYPE_CHECKING:
 
 ENV_HELP = "the environment to work on (default: dev, on this machine)"
 SERVICE_HELP = "the database service, where the stack has more than one"
-PLACE_HELP = {"env": ENV_HELP, "host": HOST_HELP, "service": SERVICE_HELP}
+PLACE_HELP = {"env": ENV_HELP, "host": HOST_HELP}
+BACKUP_HELP = "its id, a part of it, or 'latest'"
+ONLY_HELP = "only this store, as db.backups names it (db, db/orders, web/media); repeatable"
 
 
 @dataclass(frozen=True)
 class Place:
-    """A database and the backups of it."""
+    """What an invocation is about: stores that run somewhere, and their backups."""
 
-    database: Postgres
-    store: Store
+    environment: Environment
+    repository: Repository
     project: str
-    service: str
     release: str
+    wanted: Wanted
+    projects: tuple[str, ...]
     site: Site | None
     words: str
     """How to name the place on a command line, with a leading space; empty for this machine."""
 
+    @cached_property
+    def running(self) -> Sequence[Running]:
+        return look(self.repository.shell, self.projects)
 
-@task(iterable=("host",), help=PLACE_HELP)
-def backup(app: App, host: list[str], env: str = LOCAL, service: str = "") -> None:
-    """Back up a database: dumped, read back with the server's own tools, and only then given a name.
+    @property
+    def images(self) -> Sequence[str]:
+        """Those that are there, one of which has `tar`."""
+        return tuple(dict.fromkeys(one.image for one in self.running))
 
-    On a host the backup stays there. Example: inv db.backup --env prod --host deploy@app1.example.com
+    @property
+    def start(self) -> str:
+        """What makes stores run."""
+        environment = self.environment
+        return "inv dev.up starts it" if environment.local else f"inv {environment.name}.deploy --host {self.where}"
+
+    @property
+    def where(self) -> str:
+        return self.repository.shell.name
+
+    def stores(self, only: Iterable[str] = ()) -> tuple[Store, ...]:
+        """Every store that runs, or those that are named. Raises UsageError when there is none."""
+        if self.site and not self.release:
+            raise UsageError(f"{self.where}: no release is live there", self.start)
+        found = stores_of(self.repository.shell, self.running, self.wanted, self.start)
+        for word in only:
+            if not any(store.is_called(word) for store in found):
+                raise UsageError(
+                    f"--only {word}: there is no such store", f"there are {', '.join(store.title for store in found)}"
+                )
+        if not found:
+            raise UsageError(f"nothing that runs on {self.where} keeps anything that can be backed up")
+        only = tuple(only)
+        return tuple(store for store in found if not only or any(store.is_called(word) for word in only))
+
+    def paused(self) -> AbstractContextManager[None]:
+        """Users get the maintenance page while the block runs; it is left as it is where they get it already."""
+        site = self.site
+        if site is None or site.first_look.edge is None or site.first_look.maintenance:
+            return contextlib.nullcontext()
+        return _in_maintenance(self.environment, site)
+
+
+@contextlib.contextmanager
+def _in_maintenance(environment: Environment, site: Site) -> Iterator[None]:
+    from deploy.release.maintenance import maintain
+
+    maintain(environment, site, on=True, message="Back in a moment.")
+    try:
+        yield
+    finally:
+        maintain(environment, site, on=False)
+
+
+@task(iterable=("host", "only"), help=PLACE_HELP | {"only": ONLY_HELP})
+def backup(app: App, host: list[str], only: list[str], env: str = LOCAL) -> None:
+    """Back up every store: copied, read back with its own tools, and only then given a name.
+
+    Databases, Redis, volumes and folders that services write to become one recovery point. On a host it stays there.
+    Example: inv db.backup --env prod --host deploy@app1.example.com
     """
     from deploy.release.prepare import whoami
 
-    with _place(app, env, host, service) as place:
-        origin = Origin(place.project, place.service, place.release, Label.MANUAL, whoami())
-        with app.console.step(f"Back up {place.service}") as step:
-            made = take_backup(place.database, place.store, origin, datetime.now(UTC), step)
-        app.console.data(f"{place.store.folder}/{made.id}.dump")
+    with _place(app, env, host) as place:
+        stores = place.stores(only)
+        for name in sorted(place.wanted.unknown):
+            app.console.warn(
+                f"{name} is not backed up: no tool here knows what it runs → x-deploy: {{backup: true}} beside it "
+                "copies its files as they are, false says that nothing is to be copied"
+            )
+        if place.site and (left := made_by_applications(place.running, place.wanted)):
+            app.console.note(
+                f"left out, as their names say that the application makes them: {', '.join(left)} "
+                "(x-deploy: {backup: [NAME]} beside a service that mounts one takes it)"
+            )
+        origin = Origin(place.project, place.release, Label.MANUAL, whoami())
+        with app.console.step(f"Back up {', '.join(store.title for store in stores)}") as step:
+            made = take_backup(stores, place.repository, origin, datetime.now(UTC), step)
+        app.console.data(f"{place.repository.folder}/{made.id}")
         app.console.good(
-            f"{made.id} is complete and readable: {size(made.size_bytes)}, {made.rows} rows, "
-            f"{duration(made.duration_s)}."
+            f"{made.id} is complete and readable: {size(made.size_bytes)}, {told(made)}, {duration(made.duration_s)}."
         )
         app.console.say(
-            f"Next: inv db.backups{place.words} lists all; inv db.restore {made.id}{place.words} brings it back."
+            f"Next: inv db.drill{place.words} proves that it can be restored; inv db.backups{place.words} lists all."
         )
 
 
-@task(iterable=("host",), help=PLACE_HELP | {"json": "print JSON for a script instead of text"})
-def backups(app: App, host: list[str], env: str = LOCAL, service: str = "", json: bool = False) -> None:
-    """List the backups, oldest first, with their age, size and rows; damaged ones are named.
+@task(iterable=("host",), help=PLACE_HELP | {"json": JSON_HELP})
+def backups(app: App, host: list[str], env: str = LOCAL, json: bool = False) -> None:
+    """List the backups, oldest first: age, size, what is in them, what a drill found; damaged ones are named.
 
     Example: inv db.backups --env prod --host app1
     """
-    with _place(app, env, host, service, running=False) as place:
-        stored = place.store.backups()
+    with _place(app, env, host) as place:
+        stored = place.repository.backups()
         if json:
-            app.console.json(
-                [
-                    {
-                        "id": one.manifest.id,
-                        "bytes": one.manifest.size_bytes,
-                        "rows": one.manifest.rows,
-                        "started_at": one.manifest.started_at.isoformat(),
-                        "label": one.manifest.label,
-                        "problem": one.problem,
-                    }
-                    for one in stored
-                ]
-            )
+            app.console.json([_document(one) for one in stored])
             return
         now = datetime.now(UTC)
         app.console.table(
-            ("backup", "age", "size", "rows", "label", "release", "problem"),
+            ("backup", "age", "size", "rows", "stores", "label", "release", "proved", "problem"),
             [
                 (
                     one.manifest.id,
                     age(one.manifest.started_at, now),
                     size(one.manifest.size_bytes),
                     str(one.manifest.rows),
+                    ", ".join(part.title for part in one.manifest.parts if part.kind != StoreKind.ROLES),
                     str(one.manifest.label),
                     one.manifest.release,
+                    _proof(one, now),
                     one.problem,
                 )
                 for one in stored
             ],
         )
-        app.console.say(f"{count(len(stored), 'backup')} in {place.store.folder} on {place.store.shell.name}.")
+        app.console.say(f"{count(len(stored), 'backup')} in {place.repository.folder} on {place.where}.")
+
+
+def _document(one: Stored) -> dict[str, object]:
+    manifest, proof = one.manifest, one.proof
+    return {
+        "id": manifest.id,
+        "bytes": manifest.size_bytes,
+        "rows": manifest.rows,
+        "started_at": manifest.started_at.isoformat(),
+        "label": manifest.label,
+        "release": manifest.release,
+        "parts": [
+            {"name": part.title, "kind": part.kind, "bytes": part.size_bytes, "count": part.count}
+            for part in manifest.parts
+        ],
+        "proved": one.proved,
+        "proof": {
+            "at": proof.at.isoformat(),
+            "by": proof.by,
+            "recover_s": proof.recover_s,
+            "problems": proof.problems,
+        }
+        if proof
+        else None,
+        "problem": one.problem,
+    }
+
+
+def _proof(one: Stored, now: datetime) -> str:
+    if one.proof is None:
+        return "no"
+    return f"{age(one.proof.at, now)}, {duration(one.proof.recover_s)}" if one.proof.ok else "failed"
+
+
+@task(iterable=("host", "only"), help=PLACE_HELP | {"backup": f"{BACKUP_HELP}, the default", "only": ONLY_HELP})
+def drill(app: App, host: list[str], only: list[str], backup: str = LATEST, env: str = LOCAL) -> None:
+    """Prove a backup: restored into containers that nobody uses, every row compared, and thrown away.
+
+    Servers are of the images that the backup was made from; what runs is not touched. What was found stands in
+    db.backups. Ends with status 1 when anything is not as it was. Example: inv db.drill --env prod --host app1
+    """
+    from deploy.release.prepare import whoami
+
+    with _place(app, env, host) as place:
+        stored = place.repository.find(backup)
+        parts = chosen(stored.manifest.parts, only)
+        trial = Drill(place.repository, stored, place.images, dict(place.wanted.proofs), app.console)
+        proof = trial.run(parts, datetime.now(UTC), whoami())
+        name = stored.manifest.id
+        if not proof.ok:
+            for problem in proof.problems:
+                app.console.error(f"✗ {problem}")
+            raise DeployError(
+                f"{name} is no backup to count on: {count(len(proof.problems), 'problem')}",
+                f"take a new one and prove it: inv db.backup{place.words}",
+            )
+        app.console.good(
+            f"{name} is proved: {size(stored.manifest.size_bytes)}, {told(stored.manifest)} were restored and are "
+            f"equal after {duration(proof.recover_s)}."
+        )
+        app.console.say(
+            f"Next: inv db.backups{place.words} lists what is proved; inv db.prune{place.words} removes old ones."
+        )
+
+
+@task(
+    iterable=("host", "only"),
+    help={
+        "env": "the environment to take it from (default: prod)",
+        "host": HOST_HELP,
+        "only": ONLY_HELP,
+        "backup": f"{BACKUP_HELP}, the default",
+        "yes": YES_HELP,
+    },
+)
+def pull(
+    app: App, host: list[str], only: list[str], env: str = "prod", backup: str = LATEST, yes: bool = False
+) -> None:
+    """Bring an environment's database here: the newest backup, masked on its host, restored into development.
+
+    What `mask` in invoke.yaml says is replaced there, in a server that nobody uses, before a byte leaves the host.
+    Example: inv db.pull --host deploy@app1.example.com
+    """
+    from deploy.release.prepare import whoami
+
+    if app.settings.environment(env).local:
+        raise UsageError(f"--env {env} is this machine", "name the environment to take it from: --env prod")
+    with _place(app, LOCAL, []) as here, _place(app, env, host) as there:
+        now = datetime.now(UTC)
+        stored = there.repository.find(backup)
+        found = [one for one in chosen(stored.manifest.parts, only) if one.kind == StoreKind.POSTGRES]
+        masks = masks_of(there.environment.mask, found)
+        homes = [(part, home_of(part, here.stores())) for part in found]
+        titles = ", ".join(part.title for part in found)
+        app.console.say(
+            f"{stored.manifest.id}, {age(stored.manifest.started_at, now)}, {titles} on {there.where} → {here.where}"
+        )
+        if masks:
+            app.console.say("masked: " + ", ".join(f"{table} ({', '.join(masks[table])})" for table in masks))
+        else:
+            app.console.warn(
+                f"nothing is masked → mask: under deploy.environments.{env} in invoke.yaml says what is to be"
+            )
+        app.console.confirm(
+            f"Bring {titles} here, into development?", yes=yes, consequence=f"this replaces {titles} of development"
+        )
+        origin = Origin(here.project, stored.manifest.release, Label.PULLED, whoami())
+
+        def parts(writing: Writing) -> Iterator[Part]:
+            for part, (name, owner) in homes:
+                with masked(there.repository, stored, part, masks, writing.step) as (server, scratch):
+                    yield fetch(server, scratch, part, writing, database=name, owner=owner)
+
+        with app.console.step(f"Mask {titles} on {there.where} and bring it here") as step:
+            made = write_backup(here.repository, origin, now, step, parts)
+        brought = here.repository.find(made.id)
+        pairs = pair(brought, brought.manifest.parts, here.stores())
+        _in_place(app, here, brought, pairs, safety=True, yes=True)
+
+
+@task(iterable=("host",), dry=True, help=PLACE_HELP | {"yes": YES_HELP})
+def prune(app: App, host: list[str], env: str = LOCAL, yes: bool = False) -> None:
+    """Remove old backups, and say why each other one is kept (backup_keep in invoke.yaml).
+
+    The newest and the newest proved are never removed. `inv --dry db.prune` removes nothing.
+    Example: inv db.prune --env prod --host app1 --yes
+    """
+    from deploy.release.prepare import whoami
+
+    with _place(app, env, host) as place:
+        stored = place.repository.backups()
+        good = [one.manifest for one in stored if not one.problem]
+        proved = [one.manifest.id for one in stored if one.proved]
+        kept = retained(good, proved, place.environment.backup_keep)
+        gone = [one for one in stored if one.manifest.id not in kept]
+        for one in stored:
+            why = ", ".join(kept.get(one.manifest.id, ())) or one.problem or "older than what is kept"
+            app.console.data(f"{'keep  ' if one.manifest.id in kept else 'remove'}  {one.manifest.id}  {why}")
+        if not gone:
+            app.console.good(f"There is nothing to remove: {count(len(stored), 'backup')} on {place.where}.")
+            return
+        freed = size(sum(one.manifest.size_bytes for one in gone))
+        if app.dry:
+            app.console.say(f"{count(len(gone), 'backup')} would be removed, {freed}.")
+            return
+        app.console.confirm(
+            f"Remove {count(len(gone), 'backup')} on {place.where}, {freed}?",
+            yes=yes,
+            consequence="backups that are removed are gone",
+        )
+        with place.repository.locked(f"{whoami()}: prune"):
+            place.repository.remove(one.manifest.id for one in gone)
+        app.console.good(f"Removed {count(len(gone), 'backup')} on {place.where}, {freed}; {len(kept)} are kept.")
 
 
 @task(
     name="restore",
     positional=("backup",),
-    iterable=("host",),
-    help=PLACE_HELP | {"backup": "its id, a part of it, or 'latest'", "yes": YES_HELP},
+    iterable=("host", "only"),
+    help=PLACE_HELP
+    | {
+        "backup": BACKUP_HELP,
+        "only": ONLY_HELP,
+        "into": "a new database for what is restored, beside the live one, which stays as it is",
+        "safety": "take a backup of what is live first",
+        "yes": YES_HELP,
+    },
 )
-def restore_(app: App, backup: str, host: list[str], env: str = LOCAL, service: str = "", yes: bool = False) -> None:
-    """Restore a backup: into a fresh database first, compared with its manifest, then swapped in.
+def restore_(
+    app: App,
+    backup: str,
+    host: list[str],
+    only: list[str],
+    env: str = LOCAL,
+    into: str = "",
+    safety: bool = True,
+    yes: bool = False,
+) -> None:
+    """Restore a backup: beside what is live first, compared with its manifest, then swapped in.
 
-    Shows what would be lost and asks. The database that was live is kept beside, under another name.
-    Example: inv db.restore latest
+    Shows what would be lost, asks, and backs up what is live. A database that was live is kept under another name.
+    Users get the maintenance page for the swap. Example: inv db.restore latest
     """
-    with _place(app, env, host, service) as place:
+    with _place(app, env, host) as place:
         with app.console.step("Check the backup") as step:
-            stored = place.store.find(backup, place.service)
-            check_backup(place.database, place.store, stored)
+            stored = place.repository.find(backup)
+            parts = chosen(stored.manifest.parts, only)
+            pairs = pair(stored, parts, place.stores())
+            check_backup(place.repository, stored, pairs)
             step.result = stored.manifest.id
-        manifest = stored.manifest
-        lost = loss(place.database, manifest)
-        where = place.database.shell.name
-        app.console.say(
-            f"{manifest.id}, {age(manifest.started_at, datetime.now(UTC))}, {manifest.rows} rows "
-            f"→ database {manifest.database} on {where}"
-        )
-        for line in lost:
-            app.console.note(line)
-        app.console.confirm(
-            f"Replace {manifest.database} on {where}?",
-            yes=yes,
-            consequence=f"this replaces {manifest.database} on {where}",
-        )
-        kept = restore(place.database, place.store, manifest, datetime.now(UTC), app.console)
-        app.console.good(f"{manifest.database} on {where} is as it was in {manifest.id}: {manifest.rows} rows.")
-        if kept:
-            app.console.say(
-                f"Next: check the application; the database before is kept as {kept} until the next restore."
-            )
+        if into:
+            _beside(app, place, stored, pairs, into)
+            return
+        _in_place(app, place, stored, pairs, safety=safety, yes=yes)
 
 
-@task(iterable=("host",), help=PLACE_HELP)
+def _require_rest(site: Site) -> None:
+    """Raises DeployError while somebody changes what runs there, or keeps changes off."""
+    from deploy.release.lock import require_thawed
+
+    facts = site.first_look
+    require_thawed(facts)
+    if holder := facts.lock:
+        raise DeployError(
+            f"{site.shell.name}: {holder.get('by', 'somebody')} is {holder.get('purpose', 'changing what runs')}",
+            "restore when that has ended",
+        )
+
+
+def _in_place(app: App, place: Place, stored: Stored, pairs: Pairs, *, safety: bool, yes: bool) -> None:
+    """Bring parts back where they were."""
+    from deploy.release.prepare import whoami
+
+    if place.site:
+        _require_rest(place.site)
+    manifest, where, now = stored.manifest, place.where, datetime.now(UTC)
+    titles = ", ".join(part.title for part, _ in pairs if part.kind != StoreKind.ROLES)
+    app.console.say(f"{manifest.id}, {age(manifest.started_at, now)}, {told(manifest)} → {titles} on {where}")
+    for line in loss(pairs):
+        app.console.note(line)
+    app.console.confirm(f"Replace {titles} on {where}?", yes=yes, consequence=f"this replaces {titles} on {where}")
+    if safety:
+        origin = Origin(place.project, place.release, Label.PRE_RESTORE, whoami())
+        with app.console.step("Back up what is live") as step:
+            try:
+                before = take_backup(
+                    tuple(dict.fromkeys(store for _, store in pairs)), place.repository, origin, now, step
+                )
+            except DeployError as error:
+                error.remedy = "nothing was changed; --no-safety restores without a backup of what is live"
+                raise
+    kept = restore(pairs, place.repository, manifest, now, app.console, whoami(), place.paused)
+    app.console.good(f"{titles} on {where} is as it was in {manifest.id}: {told(manifest)}.")
+    way_back = [f"inv db.restore {before.id}{place.words} takes this back"] if safety else []
+    way_back += [f"the database before is kept as {name} until the next restore" for name in kept]
+    app.console.say(f"Next: check the application; {'; '.join(way_back) or 'there is no way back from this'}.")
+
+
+def _beside(app: App, place: Place, stored: Stored, pairs: Pairs, into: str) -> None:
+    """Restore one database under another name, and leave it there."""
+    found = [
+        (part, store) for part, store in pairs if isinstance(store, PostgresStore) and part.kind == StoreKind.POSTGRES
+    ]
+    if len(found) != 1:
+        names = ", ".join(part.title for part, _ in found) or "none"
+        raise UsageError(f"--into takes one database, the backup has: {names}", "name one: --only db/NAME")
+    ((part, store),) = found
+    if store.server.exists(into):
+        raise UsageError(f"--into {into}: there is a database of that name", "choose another name, or drop it first")
+    with app.console.step(f"Restore {part.title} into {into}") as step:
+        store.prepare_as(into, part, Restoring(place.repository, stored.manifest, "", step))
+        step.result = f"{count(part.count, 'row')} are equal"
+    app.console.good(f"{into} on {place.where} is {part.title} as it was in {stored.manifest.id}.")
+    app.console.say(f"Next: inv db.shell{place.words} and \\c {into} look into it; DROP DATABASE removes it.")
+
+
+@task(iterable=("host",), help=PLACE_HELP | {"service": SERVICE_HELP})
 def shell(app: App, host: list[str], env: str = LOCAL, service: str = "") -> None:
     """Open psql on a database.
 
     Example: inv db.shell --env prod --host app1
     """
-    with _place(app, env, host, service) as place:
+    with _place(app, env, host) as place:
+        name = one_database(place.wanted.runs.items(), service)
+        found = next((one for one in place.running if one.service == name and one.running), None)
+        if found is None:
+            raise UsageError(f"{name} does not run on {place.where}", place.start)
         inside = (
             'exec psql --username="${POSTGRES_USER:-postgres}" --dbname="${POSTGRES_DB:-${POSTGRES_USER:-postgres}}"'
         )
         tty = sys.stdin.isatty()
-        command = (
-            Command("docker", "exec", "--interactive")
-            .flag("--tty", tty)
-            .then(place.database.container, "sh", "-c", inside)
-        )
+        command = Command("docker", "exec", "--interactive").flag("--tty", tty).then(found.id, "sh", "-c", inside)
         if place.site is not None:
             app.hand_over(place.site, command, tty=tty)
         os.execvp(command[0], command)
@@ -206,32 +492,47 @@ def _environment(app: App, env: str, host: list[str]) -> Environment:
 
 
 @contextlib.contextmanager
-def _place(app: App, env: str, host: list[str], service: str, *, running: bool = True) -> Iterator[Place]:
-    """The database an invocation is about. `running` asks for its container to be there."""
+def _place(app: App, env: str, host: list[str]) -> Iterator[Place]:
+    """The stores an invocation is about."""
     environment = _environment(app, env, host)
     if environment.local:
         dev = app.dev()
-        name = one_database([(one.name, one.runs) for one in dev.stack.data], service)
-        ids = dev.compose.shell.run(dev.compose.command.then("ps", "--quiet", name), check=False).stdout.split()
-        if running and not ids:
-            raise UsageError(f"{name} does not run", "inv dev.up starts it")
-        database = Postgres(app.shell(), ids[0] if ids else "")
-        yield Place(database, Store(app.shell(), str(app.backups)), environment.project, name, "", None, "")
+        services = dev.stack.services.values()
+        unknown = unknown_stores((one.name, one.kind, one.runs, one.options.backup) for one in services)
+        wanted = Wanted(
+            environment.project,
+            {one.name: one.runs for one in services},
+            skipped=frozenset(one.name for one in services if one.options.backup is False) | unknown,
+            unknown=unknown,
+            named=named_of((one.name, one.options.backup) for one in services),
+            proofs={one.name: one.options.proof for one in services if one.options.proof},
+            # volumes of others hold what packages and builds leave behind
+            keeping=frozenset(one.name for one in dev.stack.data),
+        )
+        repository = Repository(app.shell(), str(app.backups))
+        yield Place(environment, repository, environment.project, "", wanted, (environment.project,), None, "")
         return
+    from deploy.release.stores import projects_of, repository_of, wanted_of
+
     with app.one_site(env, host) as site:
-        facts = site.facts()
-        live = facts.live
-        if live is None and running:
-            raise UsageError(
-                f"{site.shell.name}: no release is live there", f"inv {env}.deploy --host {site.shell.name}"
-            )
-        images = [(name, one.runs) for name, one in live.services.items() if one.kind == "data"] if live else []
-        name = one_database(images, service) if live else service
-        database = Postgres(site.shell, site.layout.data_container(name))
-        store = Store(site.shell, str(site.layout.backups))
+        live = site.first_look.live
         words = f" --env {env} --host {site.shell.name}"
-        yield Place(database, store, site.layout.project, name, live.id if live else "", site, words)
+        repository = repository_of(site)
+        if live is None:
+            wanted = Wanted(site.layout.project, {})
+            yield Place(environment, repository, site.layout.project, "", wanted, (), site, words)
+            return
+        yield Place(
+            environment,
+            repository,
+            site.layout.project,
+            live.id,
+            wanted_of(site, live),
+            projects_of(site, live),
+            site,
+            words,
+        )
 
 
 def collection() -> Collection:
-    return Collection("db", backup, backups, migrate, restore_, shell)
+    return Collection("db", backup, backups, drill, migrate, prune, pull, restore_, shell)

@@ -36,21 +36,30 @@ SERVICE_HELP = "only this service"
 EDGE = "edge"
 
 
-def newest_of(site: Site, facts: Facts) -> Mapping[str, Manifest | None]:
-    """The newest complete backup of each database of the live release."""
-    from deploy.data.find import database_services
-    from deploy.data.store import Store
+def newest_of(site: Site, facts: Facts) -> tuple[Mapping[str, Manifest | None], frozenset[str]]:
+    """The newest complete backup of each store of the live release, and the ids of all that are proved."""
+    from deploy.data.find import store_kind
+    from deploy.release.stores import repository_of
 
-    if facts.live is None:
-        return {}
-    services = database_services((name, service.runs) for name, service in facts.live.services.items())
-    stored = Store(site.shell, str(site.layout.backups)).backups() if services else ()
-    return newest_backups((one.manifest for one in stored if not one.problem), services)
+    live = facts.live
+    services = (
+        [name for name, one in live.services.items() if one.backup is not False and store_kind(one.runs)]
+        if live
+        else []
+    )
+    stored = repository_of(site).backups() if services else ()
+    proved = frozenset(one.manifest.id for one in stored if one.proved)
+    return newest_backups((one.manifest for one in stored if not one.problem), services), proved
 
 
-def _backup_document(service: str, manifest: Manifest | None) -> dict[str, Any]:
+def _backup_document(service: str, manifest: Manifest | None, proved: frozenset[str]) -> dict[str, Any]:
     about = (
-        {"id": manifest.id, "at": manifest.started_at.isoformat(), "size_bytes": manifest.size_bytes}
+        {
+            "id": manifest.id,
+            "at": manifest.started_at.isoformat(),
+            "size_bytes": manifest.size_bytes,
+            "proved": manifest.id in proved,
+        }
         if manifest
         else {}
     )
@@ -73,7 +82,7 @@ def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # on
         for spec in app.hosts(environment, host):
             with app.site(environment, spec) as site:
                 facts = site.facts()
-                usage, newest = site.usage(), newest_of(site, facts)
+                usage, (newest, proved) = site.usage(), newest_of(site, facts)
                 problems = status_problems(facts, site.layout)
                 problems += backup_problems(newest, facts.now, timedelta(hours=environment.backup_max_age_h))
                 rows = list(status_rows(facts, site.layout))
@@ -87,7 +96,7 @@ def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # on
                             "maintenance": dict(facts.maintenance) or None,
                             "disk": dataclasses.asdict(usage)
                             | {"free_bytes": facts.data_free_bytes, "size_bytes": facts.data_bytes},
-                            "backups": [_backup_document(*one) for one in newest.items()],
+                            "backups": [_backup_document(*one, proved) for one in newest.items()],
                             "warm": {name: until.isoformat() for name, until in facts.warm.items()},
                             "services": [dict(zip(STATUS_HEADINGS, row, strict=True)) for row in rows],
                         }
@@ -101,7 +110,7 @@ def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # on
                     f"{summary(facts)}; {count(len(facts.releases), 'release')} kept; "
                     f"Docker {facts.engine_version}, {facts.distribution}"
                 )
-                for line in (*warm_lines(facts), *backup_lines(newest, facts.now), disk_line(facts, usage)):
+                for line in (*warm_lines(facts), *backup_lines(newest, facts.now, proved), disk_line(facts, usage)):
                     app.console.data(line)
                 for problem in problems:
                     app.console.error(f"✗ {problem}")

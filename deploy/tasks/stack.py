@@ -113,15 +113,15 @@ def graph(app: App, env: str = "prod", output: str = "", format: str = "") -> No
 
 
 def _findings(app: App, environment: Environment) -> Sequence[Finding]:
-    from deploy.data.find import database_services
+    from deploy.data.find import store_kind
     from deploy.engine.inspection import inspect as look
     from deploy.model.findings import file_findings, findings_of
 
     seen = look(app.shell(DEPLOY_ADDRESS="localhost"), app.root, environment)
-    databases = database_services((one.name, one.image) for one in seen.stack.data)
+    backed_up = [one.name for one in seen.stack.data if one.options.backup is not False and store_kind(one.runs)]
     return (
         *file_findings(environment.name, seen.files, seen.env_file, seen.example, seen.missing, seen.made_up),
-        *findings_of(seen.stack, seen.sources, seen.raw, databases),
+        *findings_of(seen.stack, seen.sources, seen.raw, backed_up),
     )
 
 

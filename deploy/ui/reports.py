@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from deploy.model.backup import Manifest
@@ -63,13 +63,14 @@ def status_rows(facts: Facts, layout: HostLayout) -> Iterator[Sequence[str]]:
                 yield ("live", name, "missing", "", service.image)
 
 
-def backup_lines(newest: Mapping[str, Manifest | None], now: datetime) -> Iterator[str]:
-    """The newest backup of each database."""
+def backup_lines(newest: Mapping[str, Manifest | None], now: datetime, proved: Container[str] = ()) -> Iterator[str]:
+    """The newest backup of each store that has a server; `proved` are ids of those that a drill has found good."""
     for service, manifest in newest.items():
         if manifest is None:
             yield f"backup of {service}: none yet"
         else:
-            yield f"backup of {service}: {age(manifest.started_at, now)}, {size(manifest.size_bytes)}, {manifest.id}"
+            about = f"{age(manifest.started_at, now)}, {size(manifest.size_bytes)}, {manifest.id}"
+            yield f"backup of {service}: {about}, {'proved' if manifest.id in proved else 'not proved by a drill'}"
 
 
 def disk_line(facts: Facts, usage: Usage) -> str:

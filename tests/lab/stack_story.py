@@ -23,6 +23,8 @@ class StackStory:
     """The tests build on each other."""
 
     reference: ClassVar[Reference]
+    stores: ClassVar[frozenset[str]] = frozenset()
+    """What a backup has, by name."""
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -68,16 +70,60 @@ class StackStory:
         assert load.sent > 0
         assert seen in released.get(path, self.reference.port)[1]
 
-    def test_destroyed_data_comes_back(self, project: Project, released: RemoteHost) -> None:
+    def put_in(self, project: Project, host: RemoteHost) -> None:
+        """Something into every store beside the database."""
+
+    def lose(self, project: Project, host: RemoteHost) -> None:
+        """What was put in."""
+
+    def has(self, project: Project, host: RemoteHost) -> bool:  # noqa: ARG002  # what others look at
+        """Whether what was put in is there."""
+        return True
+
+    def test_a_drill_of_a_backup_of_every_store_is_green(self, project: Project, released: RemoteHost) -> None:
+        self.put_in(project, released)
+        assert self.has(project, released)
         project.inv("db.backup", "--env", "prod", *TO_SANDBOX)
+        containers = released.containers("")
+
+        project.inv("db.drill", "--env", "prod", *TO_SANDBOX)
+
+        newest = json.loads(project.inv("db.backups", "--env", "prod", *TO_SANDBOX, "--json").stdout)[-1]
+        assert {one["name"] for one in newest["parts"] if one["kind"] != "roles"} == self.stores
+        assert newest["proved"]
+        assert released.containers("") == containers
+
+    def test_destroyed_data_comes_back(self, project: Project, released: RemoteHost) -> None:
         before = self.rows(project, released, self.reference.count)
         assert int(before) > 0
         self.rows(project, released, self.reference.destroy)
         assert int(self.rows(project, released, self.reference.count)) == 0
+        self.lose(project, released)
 
-        project.inv("db.restore", "latest", "--env", "prod", *TO_SANDBOX, "--yes")
+        done = project.inv("db.restore", "latest", "--env", "prod", *TO_SANDBOX, "--yes")
 
         assert self.rows(project, released, self.reference.count) == before
+        assert self.has(project, released)
+        assert "takes this back" in done.stderr
+        assert released.get(self.reference.page, self.reference.port)[0] == 200
+        project.inv("prod.status", *TO_SANDBOX)
+
+    def test_a_backup_with_a_damaged_part_is_caught(self, project: Project, released: RemoteHost) -> None:
+        """Each part in its turn, by one bit of it."""
+        listed = json.loads(project.inv("db.backups", "--env", "prod", *TO_SANDBOX, "--json").stdout)
+        name = next(one["id"] for one in listed if one["label"] == "manual")
+        folder = f"/opt/{project.name}/backups/{name}"
+        for file in released.sh(f"cd {folder} && ls | grep -v -e manifest.json -e proofs.jsonl").split():
+            released.sh(
+                f"cd {folder} && cp -p {file} kept && at=$(($(stat -c %s {file}) / 2)) && "
+                f"was=$(od -An -tu1 -j $at -N 1 {file}) && "
+                f'printf "\\\\$(printf %o $((was ^ 1)))" | dd of={file} bs=1 seek=$at conv=notrunc status=none'
+            )
+            only = ("--only", file.split(".")[0])
+            done = project.attempt("db.drill", "--backup", name, *only, "--env", "prod", *TO_SANDBOX)
+            released.sh(f"cd {folder} && mv kept {file}")
+            assert done.returncode == 1, file
+            assert "its content has changed since the backup was made" in done.stderr, file
 
     def test_rollback_under_load_returns_to_the_release_before(self, project: Project, released: RemoteHost) -> None:
         path, seen = self.reference.changed

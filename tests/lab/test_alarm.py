@@ -85,6 +85,7 @@ def press(browser: WebDriver, label: str, code: str) -> None:
 
 class TestAlarm(StackStory):
     reference = ALARM
+    stores = frozenset({"db/alarm"})
 
     def test_production_is_hardened_and_behind_one_port(self, project: Project, released: RemoteHost) -> None:
         published = released.run("docker", "ps", "--format", "{{.Names}} {{.Ports}}").splitlines()

@@ -62,6 +62,16 @@ def post(host: RemoteHost, path: str, body: object) -> None:
         assert answer.status == 201
 
 
+def in_qdrant(project: Project, host: RemoteHost, call: str) -> str:
+    """The answer to a call with the key that the server itself has."""
+    script = (
+        "exec 3<>/dev/tcp/127.0.0.1/6333; "
+        f'printf "{call} HTTP/1.0\\r\\napi-key: $QDRANT__SERVICE__API_KEY\\r\\n\\r\\n" >&3; cat <&3'
+    )
+    answer = host.run("docker", "exec", f"{project.name}-data-qdrant-1", "bash", "-c", script)
+    return answer.rpartition("\n")[2]
+
+
 def head(host: RemoteHost, path: str) -> tuple[int, Message]:
     """Status and header fields of an answer."""
     try:
@@ -111,6 +121,14 @@ class TestAutopack(StackStory):
     """The tests build on each other; what every stack goes through comes first."""
 
     reference = AUTOPACK
+    stores = frozenset({"db/autopack", "qdrant/memory-hashed-ngrams-1-256"})
+
+    def lose(self, project: Project, host: RemoteHost) -> None:
+        for collection in json.loads(in_qdrant(project, host, "GET /collections"))["result"]["collections"]:
+            in_qdrant(project, host, f"DELETE /collections/{collection['name']}")
+
+    def has(self, project: Project, host: RemoteHost) -> bool:  # noqa: ARG002  # the search tells
+        return search(host, QUESTION)[0][1] == LESSONS[0]
 
     @pytest.fixture(scope="class")
     @classmethod

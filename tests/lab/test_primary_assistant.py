@@ -110,6 +110,12 @@ class Client:
         return self.send(path, parts.encode() + content + b"\r\n--b--\r\n", **headers)[0]
 
 
+def in_web(project: Project, host: RemoteHost, script: str) -> str:
+    """A script in a container of the live release's application."""
+    web = next(name for name in sorted(host.containers(f"{project.name}-2")) if "-web-" in name)
+    return host.run("docker", "exec", web, "sh", "-c", script)
+
+
 def make_admin(project: Project, *words: str) -> None:
     """Of EMAIL, with a password that no command line had. `words` are the task that runs it, and where."""
     task, *options = words
@@ -185,6 +191,16 @@ def downgrade() -> None:
 
 class TestPrimaryAssistant(StackStory):
     reference = PRIMARY_ASSISTANT
+    stores = frozenset({"db/fitness_db", "web/user_uploads"})
+
+    def put_in(self, project: Project, host: RemoteHost) -> None:
+        in_web(project, host, "echo kept >/app/uploads/kept.txt")
+
+    def lose(self, project: Project, host: RemoteHost) -> None:
+        in_web(project, host, "rm /app/uploads/kept.txt && echo newer >/app/uploads/newer.txt")
+
+    def has(self, project: Project, host: RemoteHost) -> bool:
+        return in_web(project, host, "cat /app/uploads/*.txt") == "kept"
 
     @pytest.fixture(scope="class")
     @classmethod

@@ -58,6 +58,16 @@ class TestProcgenie(StackStory):
         destroy="TRUNCATE purchase_request",
         database="postgres",
     )
+    stores = frozenset({"postgres/procgenie", "redis"})
+
+    def put_in(self, project: Project, host: RemoteHost) -> None:
+        redis(project, host, "set", "kept", "by a backup")
+
+    def lose(self, project: Project, host: RemoteHost) -> None:
+        redis(project, host, "flushall")
+
+    def has(self, project: Project, host: RemoteHost) -> bool:
+        return redis(project, host, "get", "kept") == "by a backup"
 
     def test_every_request_that_users_made_is_decided_once_restored(
         self, project: Project, released: RemoteHost

@@ -13,7 +13,7 @@ from selenium.webdriver.remote.webdriver import WebDriver
 
 from tests.lab.conftest import RemoteHost, raise_host
 from tests.load import Load, Request
-from tests.project import Project, commit, copy_of_this_checkout, eventually
+from tests.project import Project, commit, copy_of_this_checkout, docker, eventually, free_port
 from tests.stack.browser import complaints, shown
 
 VERSION = "apps/timetracker/backend/config/version.py"
@@ -325,7 +325,11 @@ def test_a_migration_that_cannot_be_reversed_is_said_before_anything_changes(
 
 
 def test_destroyed_data_comes_back_row_for_row(timetracker: Project, released: RemoteHost) -> None:
+    backend = next(name for name in released.containers(f"{timetracker.name}-2") if "-backend-" in name)
+    released.run("docker", "exec", backend, "sh", "-c", "echo kept >/app/media/kept")
     timetracker.inv("db.backup", "--env", "prod", "--host", "sandbox")
+    drilled = timetracker.inv("db.drill", "--env", "prod", "--host", "sandbox")
+    assert "is proved" in drilled.stderr
     checksum = "SELECT md5(string_agg(t::text, '|' ORDER BY id)) FROM tracker_project t"
     before, number = (
         rows(timetracker, released, checksum),
@@ -333,12 +337,48 @@ def test_destroyed_data_comes_back_row_for_row(timetracker: Project, released: R
     )
     assert int(number) > 10
     rows(timetracker, released, "TRUNCATE tracker_project CASCADE")
+    released.run("docker", "exec", backend, "rm", "/app/media/kept")
 
     timetracker.inv("db.restore", "latest", "--env", "prod", "--host", "sandbox", "--yes")
 
     assert rows(timetracker, released, checksum) == before
     assert len(json.loads(released.get("/api/projects")[1])) == int(number)
+    assert released.run("docker", "exec", backend, "cat", "/app/media/kept") == "kept"
     assert "0700" in released.sh("stat -c %04a /opt/*/backups")
+
+
+def test_production_comes_to_a_laptop_masked(timetracker: Project, released: RemoteHost) -> None:
+    settings = timetracker.root / "invoke.yaml"
+    before = settings.read_text()
+    names = "SELECT md5(string_agg(name, '|' ORDER BY id)) FROM tracker_project"
+    live = rows(timetracker, released, names)
+    ports = {port: str(free_port()) for port in ("BACKEND_PORT", "FRONTEND_PORT", "DB_PORT_HOST")}
+    timetracker.env.update(ports)
+    timetracker.inv("dev.up", "--service", "db")
+
+    def masking(column: str, expression: str) -> None:
+        mask = {"tracker_project": {column: expression}}
+        settings.write_text(f"{before}  environments: {json.dumps({'prod': {'mask': mask}})}\n")
+
+    pull = ("db.pull", "--host", "sandbox", "--yes")
+    try:
+        masking("nome", "id")
+        assert "mask: tracker_project has no column nome" in timetracker.inv(*pull, expect=2).stderr
+        masking("name", "'project ' || id")
+        done = timetracker.inv(*pull)
+    finally:
+        settings.write_text(before)
+        for port in ports:
+            del timetracker.env[port]
+
+    assert "masked: tracker_project (name)" in done.stderr
+    listing = "SELECT id, name FROM tracker_project"
+    found = docker("exec", f"{timetracker.name}-dev-db-1", "psql", "-U", "timetracker", "-Atqc", listing).split("\n")
+    assert found == [f"{line.split('|')[0]}|project {line.split('|')[0]}" for line in found]
+    assert str(len(found)) == rows(timetracker, released, "SELECT count(*) FROM tracker_project")
+    assert rows(timetracker, released, names) == live, "what serves is left alone"
+    assert released.run("docker", "ps", "--all", "--quiet", "--filter", "label=windlass.scratch") == ""
+    timetracker.inv("dev.reset", "--yes")
 
 
 def test_the_host_may_be_rebooted_and_everything_comes_back_by_itself(

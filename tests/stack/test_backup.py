@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import time
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from deploy.shell.packaged import packaged
 from tests.project import Project, docker, eventually
 
 
@@ -21,12 +23,26 @@ def sql(project: Project, statement: str, database: str = "timetracker") -> str:
     )
 
 
+def folder(project: Project) -> Path:
+    return project.root / "backups"
+
+
 def manifests(project: Project) -> list[dict[str, Any]]:
-    return [json.loads(path.read_text()) for path in sorted((project.root / "backups").glob("*.json"))]
+    return [json.loads(path.read_text()) for path in sorted(folder(project).glob("*/manifest.json"))]
+
+
+def part(manifest: dict[str, Any], kind: str = "postgres") -> dict[str, Any]:
+    found: dict[str, Any] = next(one for one in manifest["parts"] if one["kind"] == kind)
+    return found
 
 
 def leftovers(project: Project) -> list[str]:
-    return [path.name for path in (project.root / "backups").glob("*") if path.suffix == ".partial"]
+    return [path.name for path in folder(project).iterdir() if path.suffix == ".partial"]
+
+
+def complete(project: Project) -> set[str]:
+    """Names of what looks like a backup."""
+    return {path.name for path in folder(project).iterdir() if not path.name.startswith(".")}
 
 
 @pytest.fixture(scope="module")
@@ -43,19 +59,36 @@ def test_a_backup_is_complete_readable_and_described(database: Project) -> None:
     done = database.inv("db.backup")
 
     manifest = manifests(database)[-1]
-    dump = database.root / "backups" / f"{manifest['id']}.dump"
-    assert done.stdout.strip() == str(dump)
-    assert dump.stat().st_size == manifest["size_bytes"]
-    assert dump.stat().st_mode & 0o777 == 0o600
-    assert (
-        subprocess.run(["sha256sum", dump], capture_output=True, text=True, check=True).stdout.split()[0]
-        == manifest["sha256"]
-    )
-    assert manifest["tables"]["public.Odd Name"] == 20000
-    assert manifest["server_version"].startswith("17")
+    dump = part(manifest)
+    file = folder(database) / manifest["id"] / dump["file"]
+    assert done.stdout.strip() == str(file.parent)
+    assert (file.stat().st_size, file.stat().st_mode & 0o777) == (dump["size_bytes"], 0o600)
+    assert file.parent.stat().st_mode & 0o777 == 0o700
+    digest = subprocess.run(["sha256sum", file], capture_output=True, text=True, check=True).stdout.split()[0]
+    assert digest == dump["sha256"]
+    assert dump["contents"]["public.Odd Name"]["count"] == 20000
+    assert dump["facts"]["server_version"].startswith("17")
     assert manifest["label"] == "manual"
+    roles = (file.parent / "db.roles.sql").read_text()
+    assert "CREATE ROLE timetracker" in roles
+    assert "PASSWORD" not in roles
     assert leftovers(database) == []
     assert manifest["id"] in database.inv("db.backups").stdout
+
+
+def test_a_backup_is_restored_with_the_stores_own_tools_alone(database: Project) -> None:
+    """By nothing but what its manifest says."""
+    manifest = manifests(database)[-1]
+    commands = manifest["restore_by_hand"]["db/timetracker"]
+    container = f"{database.name}-dev-db-1"
+    docker("cp", str(folder(database) / manifest["id"]), f"{container}:/tmp/by-hand")
+    script = "; ".join(command.replace("NEW_NAME", "by_hand") for command in commands)
+    script = f"set -e; export PGUSER=timetracker; cd /tmp/by-hand; {script}"
+
+    docker("exec", container, "sh", "-c", script)
+
+    assert sql(database, 'SELECT count(*) FROM "Odd Name"', "by_hand") == "20000"
+    sql(database, "DROP DATABASE by_hand", "postgres")
 
 
 def test_every_row_comes_back_and_the_old_database_is_kept(database: Project) -> None:
@@ -65,8 +98,11 @@ def test_every_row_comes_back_and_the_old_database_is_kept(database: Project) ->
 
     done = database.inv("db.restore", "latest", "--yes")
 
-    assert "public.Odd Name: no rows now, 20000 after" in done.stderr
-    assert "public.newer: 0 rows now, no after" in done.stderr
+    assert "db/timetracker public.Odd Name: none now, 20000 after" in done.stderr
+    assert "db/timetracker public.newer: 0 now, none after" in done.stderr
+    safety = manifests(database)[-1]
+    assert safety["label"] == "pre-restore"
+    assert f"inv db.restore {safety['id']} takes this back" in done.stderr
     assert sql(database, """SELECT md5(string_agg(t::text, '|' ORDER BY id)) FROM "Odd Name" t""") == before
     assert sql(database, "SELECT to_regclass('newer')") == ""
     kept = sql(database, "SELECT datname FROM pg_database WHERE datname LIKE 'timetracker\\_before\\_%'")
@@ -103,7 +139,7 @@ def test_a_restore_ends_sessions_that_are_in_its_way(database: Project) -> None:
     locks = "SELECT 1 FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation = 'tracker_project'::regclass"
     eventually(lambda: sql(database, locks))
 
-    done = database.inv("db.restore", "latest", "--yes")
+    done = database.inv("db.restore", "latest", "--no-safety", "--yes")
 
     assert "somebody holds a lock on a table" in done.stderr
     assert held.wait(30) != 0
@@ -113,7 +149,7 @@ def test_a_restore_ends_sessions_that_are_in_its_way(database: Project) -> None:
 def test_a_damaged_backup_is_refused_before_anything_is_touched(database: Project, damage: str) -> None:
     database.inv("db.backup")
     manifest = manifests(database)[-1]
-    dump = database.root / "backups" / f"{manifest['id']}.dump"
+    dump = folder(database) / manifest["id"] / part(manifest)["file"]
     content = bytearray(dump.read_bytes())
     if damage == "cut":
         dump.write_bytes(content[: len(content) // 2])
@@ -130,35 +166,45 @@ def test_a_damaged_backup_is_refused_before_anything_is_touched(database: Projec
 
     assert f"{manifest['id']} cannot be restored" in done.stderr
     assert sql(database, "SELECT string_agg(oid::text, ',' ORDER BY oid) FROM pg_database", "postgres") == databases
+    drilled = database.inv("db.drill", "--backup", manifest["id"], expect=1)
+    assert f"{manifest['id']} is no backup to count on" in drilled.stderr
+    assert (
+        "db.timetracker.dump" in drilled.stderr if damage != "flipped" else "its content has changed" in drilled.stderr
+    )
     if damage != "flipped":
-        assert "its dump" in database.inv("db.backups").stdout
-    for suffix in (".dump", ".json"):
-        (database.root / "backups" / f"{manifest['id']}{suffix}").unlink(missing_ok=True)
+        assert "db.timetracker.dump " in database.inv("db.backups").stdout
+    shutil.rmtree(dump.parent)
 
 
 def test_a_backup_that_lies_about_its_tables_is_refused(database: Project) -> None:
     """A dump can be read from end to end and still lack a table: the manifest knows what it held."""
     database.inv("db.backup")
-    path = max((database.root / "backups").glob("*.json"))
+    path = max(folder(database).glob("*/manifest.json"))
+    name = path.parent.name
     manifest = json.loads(path.read_text())
-    manifest["tables"]["public.another"] = 5
-    path.write_text(json.dumps(manifest))
+    tables = part(manifest)["contents"]
+    good = tables["public.Odd Name"]
 
-    assert "tables instead of" in database.inv("db.restore", path.stem, "--yes", expect=1).stderr
-
-    del manifest["tables"]["public.another"]
-    manifest["tables"]["public.Odd Name"] = 20001
-    path.write_text(json.dumps(manifest))
-    done = database.inv("db.restore", path.stem, "--yes", expect=1)
-    assert "public.Odd Name: 20000 instead of 20001" in done.stderr
+    for lie, said in (
+        ({"public.another": {"count": 5, "checksum": ""}}, "the dump lacks public.another"),
+        ({"public.Odd Name": good | {"count": 20001}}, "public.Odd Name: 20000 instead of 20001"),
+        ({"public.Odd Name": good | {"checksum": "1"}}, "public.Odd Name: as many as there should be (20000), but not"),
+    ):
+        before = dict(tables)
+        tables.update(lie)
+        path.write_text(json.dumps(manifest))
+        assert said in database.inv("db.restore", name, "--no-safety", "--yes", expect=1).stderr
+        assert said in database.inv("db.drill", "--backup", name, expect=1).stderr
+        assert "failed" in database.inv("db.backups").stdout
+        tables.clear()
+        tables.update(before)
     assert sql(database, "SELECT count(*) FROM pg_database WHERE datname LIKE '%\\_restore\\_%'", "postgres") == "0"
-    path.unlink()
-    path.with_suffix(".dump").unlink()
+    shutil.rmtree(path.parent)
 
 
 def test_a_dump_that_is_killed_leaves_nothing_that_looks_like_a_backup(database: Project) -> None:
     sql(database, "CREATE TABLE slow AS SELECT n, repeat(md5(random()::text), 200) FROM generate_series(1, 60000) n")
-    before = sorted((database.root / "backups").iterdir())
+    before = complete(database)
     running_backup = database.start("db.backup")
     pid = _wait_for_dump(database)
     docker("exec", f"{database.name}-dev-db-1", "kill", "-KILL", pid)
@@ -166,22 +212,22 @@ def test_a_dump_that_is_killed_leaves_nothing_that_looks_like_a_backup(database:
     _, err = running_backup.communicate()
 
     assert running_backup.returncode == 1, err
-    assert "no backup of timetracker was made" in err
-    assert sorted((database.root / "backups").iterdir()) == before
+    assert "no backup was made: db could not be copied" in err
+    assert (complete(database), leftovers(database)) == (before, [])
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
 def test_a_backup_whose_own_process_is_killed_leaves_nothing_under_a_final_name(
     database: Project, how: signal.Signals
 ) -> None:
-    before = {path for path in (database.root / "backups").iterdir() if path.suffix != ".partial"}
+    before = complete(database)
     running_backup = database.start("db.backup")
     _wait_for_dump(database)
     running_backup.send_signal(how)
     running_backup.communicate()
 
     assert running_backup.returncode != 0
-    assert {path for path in (database.root / "backups").iterdir() if path.suffix != ".partial"} == before
+    assert complete(database) == before
     eventually(lambda: not sql(database, "SELECT 1 FROM pg_stat_activity WHERE application_name = 'pg_dump'"), 60)
 
 
@@ -206,14 +252,14 @@ def _wait_for_dump(database: Project) -> str:
 
 
 def test_a_database_that_is_down_is_said(database: Project) -> None:
-    before = sorted((database.root / "backups").iterdir())
+    before = complete(database)
     docker("stop", f"{database.name}-dev-db-1")
     try:
         done = database.inv("db.backup", expect=2)
     finally:
         docker("start", f"{database.name}-dev-db-1")
     assert "db does not run" in done.stderr
-    assert sorted((database.root / "backups").iterdir()) == before
+    assert complete(database) == before
 
 
 def test_a_full_disk_leaves_no_file_behind(database: Project, tmp_path: Path) -> None:
@@ -227,7 +273,7 @@ def test_a_full_disk_leaves_no_file_behind(database: Project, tmp_path: Path) ->
         database.env["INVOKE_DEPLOY_BACKUPS"] = "small"
         done = database.inv("db.backup", expect=1)
         assert "bytes are free in" in done.stderr or "No space left" in done.stderr
-        assert [path.name for path in mount.iterdir() if path.name != "lost+found"] == []
+        assert [path.name for path in mount.iterdir() if path.name not in {"lost+found", ".lock"}] == []
     finally:
         del database.env["INVOKE_DEPLOY_BACKUPS"]
         subprocess.run(["umount", mount], check=True)
@@ -239,7 +285,7 @@ def test_a_restore_is_not_done_unattended_without_a_yes(database: Project) -> No
 
     done = database.inv("db.restore", "latest", expect=2)
 
-    assert "this replaces timetracker on this machine; nobody can be asked" in done.stderr
+    assert "this replaces db/timetracker on this machine; nobody can be asked" in done.stderr
     assert sql(database, "SELECT to_regclass('precious')") == "precious"
 
 
@@ -248,3 +294,103 @@ def test_an_unknown_backup_is_answered_with_those_there_are(database: Project) -
 
     assert "no backup is called 'nope'" in done.stderr
     assert manifests(database)[-1]["id"] in done.stderr
+
+
+def test_a_drill_restores_into_a_server_of_its_own_and_leaves_nothing(database: Project) -> None:
+    database.inv("db.backup")
+    name = manifests(database)[-1]["id"]
+    before = docker("ps", "--all", "--quiet"), docker("volume", "ls", "--quiet")
+
+    done = database.inv("db.drill")
+
+    assert f"{name} is proved" in done.stderr
+    newest = json.loads(database.inv("db.backups", "--json").stdout)[-1]
+    assert (newest["id"], newest["proved"], newest["proof"]["problems"]) == (name, True, [])
+    assert (docker("ps", "--all", "--quiet"), docker("volume", "ls", "--quiet")) == before
+
+
+def test_a_drill_that_was_killed_is_swept_by_the_next_one(database: Project) -> None:
+    label = ("--filter", f"label=windlass.scratch={database.name}-dev")
+    running_drill = database.start("db.drill")
+    eventually(lambda: docker("ps", "--quiet", *label))
+    running_drill.send_signal(signal.SIGKILL)
+    running_drill.communicate()
+    assert docker("ps", "--quiet", *label)
+
+    eventually(lambda: database.attempt("db.drill").returncode == 0, 60)
+
+    assert docker("ps", "--all", "--quiet", *label) == ""
+
+
+def test_a_question_of_the_applications_own_is_part_of_the_drill(database: Project) -> None:
+    compose = database.root / "compose/timetracker/dev.yaml"
+    text = compose.read_text()
+    line = "    x-deploy: {proof: 'SELECT count(*) = %s FROM \"Odd Name\"'}\n"
+    try:
+        compose.write_text(text.replace("  db:\n", f"  db:\n{line % 20000}", 1))
+        assert "is proved" in database.inv("db.drill").stderr
+        compose.write_text(text.replace("  db:\n", f"  db:\n{line % 5}", 1))
+        assert "x-deploy.proof answered f" in database.inv("db.drill", expect=1).stderr
+    finally:
+        compose.write_text(text)
+
+
+def test_one_database_is_restored_beside_the_live_one(database: Project) -> None:
+    database.inv("db.backup")
+    rows = sql(database, 'SELECT count(*) FROM "Odd Name"')
+    name = manifests(database)[-1]["id"]
+
+    database.inv("db.restore", name, "--into", "yesterday")
+
+    assert sql(database, 'SELECT count(*) FROM "Odd Name"', "yesterday") == rows
+    assert (
+        "there is a database of that name" in database.inv("db.restore", name, "--into", "yesterday", expect=2).stderr
+    )
+    sql(database, "DROP DATABASE yesterday", "postgres")
+
+
+def test_nobody_works_on_backups_beside_somebody_else(database: Project) -> None:
+    before = complete(database)
+    holding = packaged("data", "lock.sh", str(folder(database)), "ada@laptop: manual backup")
+    with subprocess.Popen(holding, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout
+        assert holder.stdout.readline() == "locked\n"
+        for words in (("db.backup",), ("db.drill",), ("db.restore", "latest", "--no-safety", "--yes")):
+            done = database.inv(*words, expect=1)
+            assert "ada@laptop: manual backup works on the backups" in done.stderr
+        assert (complete(database), leftovers(database)) == (before, [])
+        holder.kill()  # as a cut connection does
+
+    database.inv("db.backup")
+
+
+def test_old_backups_are_removed_and_the_proved_one_is_not(database: Project) -> None:
+    for _ in range(2):
+        database.inv("db.backup")
+    names = [one["id"] for one in manifests(database)]
+    database.env["INVOKE_DEPLOY_BACKUPS"] = "pruned"
+    try:
+        for number, name in enumerate(names[-2:] * 3):
+            made = database.root / "pruned" / f"{name}-{number}"
+            shutil.copytree(folder(database) / name, made)
+            manifest = json.loads((made / "manifest.json").read_text())
+            at = f"2026-01-0{number + 1}T03:00:00+00:00"
+            (made / "manifest.json").write_text(json.dumps(manifest | {"id": made.name, "started_at": at}))
+        listed = database.inv("--dry", "db.prune")
+        assert "would be removed" not in listed.stderr, "seven days are kept"
+        (database.root / "invoke.yaml").write_text(
+            "deploy:\n  stack: timetracker\n  environments: {dev: {backup_keep: "
+            "{last: 1, daily: 0, weekly: 0, monthly: 0}}}\n"
+        )
+        oldest = f"{names[-2]}-0"
+        database.inv("db.drill", "--backup", oldest)
+
+        assert "nobody can be asked" in database.inv("db.prune", expect=2).stderr
+        done = database.inv("db.prune", "--yes")
+
+        assert "Removed 4 backups" in done.stderr
+        assert f"keep    {oldest}  the newest that is proved" in done.stdout
+        assert {path.name for path in (database.root / "pruned").glob("[!.]*")} == {oldest, f"{names[-1]}-5"}
+    finally:
+        (database.root / "invoke.yaml").write_text("deploy:\n  stack: timetracker\n")
+        del database.env["INVOKE_DEPLOY_BACKUPS"]

@@ -1,0 +1,49 @@
+"""What a release keeps on its host, as stores that can be backed up and restored."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+from deploy.data.find import Wanted, look, named_of, stores_of, unknown_stores
+from deploy.data.postgres_store import PostgresStore
+from deploy.data.repository import Repository
+from deploy.data.store import Store
+from deploy.model.release import ReleaseRecord
+from deploy.release.site import Site
+
+
+def repository_of(site: Site) -> Repository:
+    """The backups of a project on its host."""
+    return Repository(site.shell, str(site.layout.backups))
+
+
+def projects_of(site: Site, record: ReleaseRecord) -> tuple[str, ...]:
+    """Compose projects that a release consists of; the edge keeps nothing, and its image has `tar`."""
+    layout = site.layout
+    return (layout.data_project, layout.release_project(record.id), layout.edge_project)
+
+
+def wanted_of(site: Site, record: ReleaseRecord) -> Wanted:
+    """What is known of a release's stores."""
+    services = record.services.items()
+    unknown = unknown_stores((name, one.kind, one.runs, one.backup) for name, one in services)
+    return Wanted(
+        project=site.layout.project,
+        runs={name: one.runs for name, one in services},
+        skipped=frozenset(name for name, one in services if one.backup is False) | unknown,
+        unknown=unknown,
+        named=named_of((name, one.backup) for name, one in services),
+        proofs={name: one.proof for name, one in services if one.proof},
+        folders=PurePosixPath(site.layout.shared),
+    )
+
+
+def databases_of(site: Site, record: ReleaseRecord, project: str) -> Sequence[Store]:
+    """The databases that run in a compose project: what a migration or a take-over can harm."""
+    found = [one for one in look(site.shell, [project]) if one.running]
+    wanted = wanted_of(site, record)
+    runs = {one.service: wanted.runs[one.service] for one in found if one.service in wanted.runs}
+    stores = stores_of(site.shell, found, dataclasses.replace(wanted, runs=runs))
+    return [store for store in stores if isinstance(store, PostgresStore)]
