@@ -42,6 +42,7 @@ class Mount:
     source: str
     """The volume's name, or the folder's path."""
     target: str
+    writable: bool = True
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ def look(shell: Shell, projects: Sequence[str]) -> tuple[Running, ...]:
 
 def _running(raw: dict[str, Any]) -> Running:
     mounts = (
-        Mount(one["Type"] == "volume", one.get("Name") or one["Source"], one["Destination"])
+        Mount(one["Type"] == "volume", one.get("Name") or one["Source"], one["Destination"], one["RW"])
         for one in raw["mounts"]
         if one["Type"] in {"volume", "bind"}
     )
@@ -169,21 +170,20 @@ def stores_of(shell: Shell, running: Sequence[Running], wanted: Wanted, remedy: 
 def _folders(
     shell: Shell, running: Sequence[Running], wanted: Wanted, kinds: Mapping[str, StoreKind], images: Sequence[str]
 ) -> Iterator[Store]:
-    """Volumes with a name and the project's own folders, each once."""
-    seen: set[str] = set()
+    """Volumes with a name and the project's own folders, each once: of a service that writes to it, where one does."""
+    servers = {*kinds, *wanted.unknown}
+    # no copy of a file that a running server writes to is any good
+    seen = {mount.source for one in running if one.service in servers for mount in one.mounts}
     keeping = {one.service for one in running} if wanted.keeping is None else wanted.keeping
-    for container in running:
-        for mount in sorted(container.mounts, key=lambda one: one.target):
-            name = _name(mount, wanted)
-            if container.service in kinds or container.service in wanted.unknown:
-                seen.add(mount.source)  # no copy of a file that a running server writes to is any good
-            named = wanted.named.get(container.service)
-            made = name not in named if named is not None else bool(_MADE.search(name))
-            left_out = made or container.service in wanted.skipped or container.service not in keeping
-            if not name or left_out or mount.source in seen:
-                continue
+    mounts = [(one.service, mount) for one in running for mount in one.mounts]
+    for service, mount in sorted(mounts, key=lambda pair: not pair[1].writable):
+        name = _name(mount, wanted)
+        named = wanted.named.get(service)
+        made = name not in named if named is not None else bool(_MADE.search(name))
+        left_out = made or service in wanted.skipped or service not in keeping
+        if name and not left_out and mount.source not in seen:
             seen.add(mount.source)
-            yield FileStore(shell, container.service, name, mount.source, images)
+            yield FileStore(shell, service, name, mount.source, images)
 
 
 def _name(mount: Mount, wanted: Wanted) -> str:

@@ -67,13 +67,12 @@ def test_a_store_that_only_its_own_tools_can_copy_is_left_out_unless_it_is_asked
     assert titles(SEARCH, wanted=wanted) == ["search/index"]
 
 
-def test_a_volume_that_several_mount_is_one_store() -> None:
+def test_a_volume_that_several_mount_is_one_store_of_a_service_that_writes_to_it() -> None:
     wanted = Wanted("shop", {"web": "build:1", "nginx": "nginx"}, folders=SHARED)
+    reader = container("nginx", Mount(True, "shop_media", "/static", writable=False))
 
-    assert titles(WEB, container("nginx", volume("shop_media", "/static")), wanted=wanted) == [
-        "web/media",
-        "web/uploads/big",
-    ]
+    assert titles(reader, WEB, wanted=wanted) == ["web/media", "web/uploads/big"]
+    assert titles(reader, wanted=wanted) == ["nginx/media"]
 
 
 def test_services_can_be_left_out_and_on_a_laptop_most_are() -> None:
