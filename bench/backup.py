@@ -187,7 +187,7 @@ def main() -> None:
         print(f"peak memory of ours, every process on this side: {size(peak.bytes)}")
 
         stored = repository.find(LATEST)
-        trial = Drill(repository, stored, (), {}, console)
+        trial = Drill(repository, stored, {}, {}, console)
         drilled = measured(
             container, lambda: len(trial.run(stored.manifest.parts, datetime.now(UTC), "bench").problems)
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -16,6 +16,7 @@ from deploy.data.redis_store import prove_loads
 from deploy.data.repository import Repository, Stored
 from deploy.data.store import Restoring
 from deploy.model.backup import Part, Proof, StoreKind
+from deploy.model.command import Command
 from deploy.model.errors import CommandError, DeployError
 from deploy.shell.packaged import packaged
 from deploy.ui import Console, Step
@@ -27,12 +28,21 @@ class Drill:
     """One backup on trial."""
 
     def __init__(
-        self, repository: Repository, stored: Stored, images: Sequence[str], proofs: dict[str, str], console: Console
+        self,
+        repository: Repository,
+        stored: Stored,
+        running: Mapping[str, str],
+        proofs: Mapping[str, str],
+        console: Console,
     ) -> None:
-        """`images` may have `tar`, the best first; `proofs` are queries of the application's own, by service."""
+        """`running` are images of what runs on the machine, by service: one of them has `tar`.
+
+        One of these stands in where the image that a backup was made from is not there, as on another machine. `proofs`
+        are queries of the application's own, by service.
+        """
         self._repository = repository
         self._stored = stored
-        self._images = images
+        self._running = running
         self._proofs = proofs
         self._console = console
 
@@ -66,7 +76,7 @@ class Drill:
                     self._qdrant(collections, step)
                 for part in parts:
                     if part.kind == StoreKind.REDIS:
-                        prove_loads(self._repository.shell, part.facts["image"], part, self._restoring(step))
+                        prove_loads(self._repository.shell, self._image(part), part, self._restoring(step))
                     elif part.kind == StoreKind.FILES:
                         self._files(part, step)
                 step.result = "everything is equal"
@@ -74,23 +84,33 @@ class Drill:
             more = "; ".join(error.details.splitlines()[-5:])
             yield f"{error.message}: {more}" if more else error.message
 
+    def _image(self, part: Part) -> str:
+        """What a server to restore a part into is started from."""
+        made_from = part.facts["image"]
+        look = Command("docker", "image", "inspect", "--format", "{{.Id}}", made_from)
+        there = self._repository.shell.run(look, check=False).ok
+        return made_from if there else self._running.get(part.service, made_from)
+
     def _restoring(self, step: Step) -> Restoring:
         return Restoring(self._repository, self._stored.manifest, MARK, step)
 
     def _qdrant(self, collections: Sequence[Part], step: Step) -> None:
-        project, image = self._stored.manifest.project, collections[0].facts["image"]
+        project, image = self._stored.manifest.project, self._image(collections[0])
         with scratch_qdrant(self._repository.shell, project, image, step) as server:
             for part in collections:
                 prove_recovers(server, part.name, part, self._restoring(step))
 
     def _files(self, part: Part, step: Step) -> None:
-        store = FileStore(self._repository.shell, part.service, part.name, "", self._images)
+        store = FileStore(
+            self._repository.shell, part.service, part.name, "", tuple(dict.fromkeys(self._running.values()))
+        )
         store.prepare(part, self._restoring(step)).discard()
 
     def _postgres(self, databases: Sequence[Part], step: Step) -> None:
         service, restoring = databases[0].service, self._restoring(step)
-        with scratch_postgres(databases[0], restoring) as server:
-            store = PostgresStore(server, service, databases[0].facts["image"])
+        image = self._image(databases[0])
+        with scratch_postgres(databases[0], image, restoring) as server:
+            store = PostgresStore(server, service, image)
             for part in databases:
                 store.check(part)
                 name = f"{part.name}_{MARK}"
@@ -102,8 +122,8 @@ class Drill:
 
 
 @contextmanager
-def scratch_postgres(part: Part, restoring: Restoring) -> Iterator[Postgres]:
-    """A server of the image that a part was made from, with the roles of its time.
+def scratch_postgres(part: Part, image: str, restoring: Restoring) -> Iterator[Postgres]:
+    """A server of an image, with the roles of the time of a part.
 
     On no network, and gone afterwards with its data.
     """
@@ -111,7 +131,7 @@ def scratch_postgres(part: Part, restoring: Restoring) -> Iterator[Postgres]:
     name = f"windlass-scratch-{secrets.token_hex(4)}"
     restoring.step.show("starting a server of its own")
     try:
-        start = packaged("data", "scratch.sh", "postgres", manifest.project, name, part.facts["image"])
+        start = packaged("data", "scratch.sh", "postgres", manifest.project, name, image)
         done = shell.run(start, check=False)
         if not done.ok:
             raise DeployError("no server could be started to restore into", details=done.stderr)

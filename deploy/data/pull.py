@@ -33,7 +33,7 @@ def masked(
             f"{part.title}: its content has changed since the backup was made", "choose another: inv db.backups"
         )
     restoring = Restoring(repository, manifest, MARK, step)
-    with scratch_postgres(part, restoring) as server:
+    with scratch_postgres(part, part.facts["image"], restoring) as server:
         name = f"{part.name}_{MARK}"
         store = PostgresStore(server, part.service, part.facts["image"])
         store.prepare_as(name, part, restoring)
@@ -43,7 +43,7 @@ def masked(
         yield server, name
 
 
-def fetch(server: Postgres, name: str, part: Part, writing: Writing, *, database: str, owner: str) -> Part:
+def bring(server: Postgres, name: str, part: Part, writing: Writing, *, database: str, owner: str) -> Part:
     """Send a masked database from its server into a backup here, under the name and the owner that it has here."""
     contents = server.tables(name, checksums=True)
     options = ("--format=custom", compression(part.facts["server_version"]), "--no-owner", "--no-acl", "--no-password")

@@ -166,13 +166,15 @@ class Writing:
         self._repository.shell.run(packaged("data", "take.sh", self._folder, *words), on_line=report.hear)
         return Written(report.file, report.size_bytes, report.sha256)
 
-    def receive(self, file: str, source: Shell, command: Command, *, what: str, magic: str = "") -> Written:
+    def receive(
+        self, file: str, source: Shell, command: Command, *, what: str, magic: str = "", of_bytes: int = 0
+    ) -> Written:
         """Write what a command on another machine prints to a file, as it comes.
 
         Raises CommandError when either side fails; then no file is left.
         """
         shell = self._repository.shell
-        report = _Report(self.step, what, 0)
+        report = _Report(self.step, what, of_bytes)
         taking = packaged("data", "take.sh", self._folder, file, magic, STALL_S, "plain", "cat")
         with source.start(command) as sender, shell.start(taking) as taker:
             told = threading.Thread(target=lambda: deque(map(report.hear, lines_of(taker.read)), maxlen=0))

@@ -5,16 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from invoke.collection import Collection
 
 from deploy.data.backup import Origin, take_backup, told, write_backup
+from deploy.data.copy import copy_backup
 from deploy.data.drill import Drill
 from deploy.data.find import (
     Running,
@@ -27,7 +29,7 @@ from deploy.data.find import (
     unknown_stores,
 )
 from deploy.data.postgres_store import PostgresStore
-from deploy.data.pull import fetch, home_of, masked, masks_of
+from deploy.data.pull import bring, home_of, masked, masks_of
 from deploy.data.repository import LATEST, Repository, Stored, Writing
 from deploy.data.restore import Pairs, check_backup, loss, pair, restore
 from deploy.data.store import Restoring, Store
@@ -70,9 +72,9 @@ class Place:
         return look(self.repository.shell, self.projects)
 
     @property
-    def images(self) -> Sequence[str]:
-        """Those that are there, one of which has `tar`."""
-        return tuple(dict.fromkeys(one.image for one in self.running))
+    def images(self) -> Mapping[str, str]:
+        """Of what runs there, by service."""
+        return {one.service: one.image for one in reversed(self.running)}
 
     @property
     def start(self) -> str:
@@ -227,7 +229,7 @@ def drill(app: App, host: list[str], only: list[str], backup: str = LATEST, env:
     with _place(app, env, host) as place:
         stored = place.repository.find(backup)
         parts = chosen(stored.manifest.parts, only)
-        trial = Drill(place.repository, stored, place.images, dict(place.wanted.proofs), app.console)
+        trial = Drill(place.repository, stored, place.images, place.wanted.proofs, app.console)
         proof = trial.run(parts, datetime.now(UTC), whoami())
         name = stored.manifest.id
         if not proof.ok:
@@ -292,13 +294,75 @@ def pull(
         def parts(writing: Writing) -> Iterator[Part]:
             for part, (name, owner) in homes:
                 with masked(there.repository, stored, part, masks, writing.step) as (server, scratch):
-                    yield fetch(server, scratch, part, writing, database=name, owner=owner)
+                    yield bring(server, scratch, part, writing, database=name, owner=owner)
 
         with app.console.step(f"Mask {titles} on {there.where} and bring it here") as step:
             made = write_backup(here.repository, origin, now, step, parts)
         brought = here.repository.find(made.id)
         pairs = pair(brought, brought.manifest.parts, here.stores())
         _in_place(app, here, brought, pairs, safety=True, yes=True)
+
+
+COPY_HELP = {"env": "the environment (default: prod)", "host": HOST_HELP, "backup": f"{BACKUP_HELP}, the default"}
+
+
+@task(iterable=("host",), help=COPY_HELP | {"to": "a folder here (default: backups/<environment>)"})
+def fetch(app: App, host: list[str], env: str = "prod", backup: str = LATEST, to: str = "") -> None:
+    """Copy a backup of a host here, as it is: off the machine that it is of.
+
+    Example: inv db.fetch --host deploy@app1.example.com --to /mnt/backups/shop
+    """
+    with _at_host(app, env, host) as place:
+        here = _copies(app, env, to)
+        stored = place.repository.find(backup)
+        _copy(app, place.repository, stored, here)
+        app.console.data(f"{here.folder}/{stored.manifest.id}")
+        app.console.say(
+            f"Next: inv db.send --env {env} --host HOST brings it to a host, where inv db.restore takes it."
+        )
+
+
+@task(iterable=("host",), help=COPY_HELP | {"source": "the folder here that it is in (default: backups/<environment>)"})
+def send(app: App, host: list[str], env: str = "prod", backup: str = LATEST, source: str = "") -> None:
+    """Copy a backup from here to a host, to be restored there: a new one, when the old one is lost.
+
+    Example: inv prod.deploy --host app2; inv db.send --host app2; inv db.restore latest --env prod --host app2
+    """
+    with _at_host(app, env, host) as place:
+        here = _copies(app, env, source)
+        stored = here.find(backup)
+        if stored.manifest.project != place.project:
+            raise UsageError(
+                f"{stored.manifest.id} is of {stored.manifest.project}, and this is {place.project}",
+                f"name the environment it is of, or one whose `project` is {stored.manifest.project}",
+            )
+        _copy(app, here, stored, place.repository)
+        app.console.say(f"Next: inv db.restore {stored.manifest.id}{place.words} brings it back there.")
+
+
+@contextlib.contextmanager
+def _at_host(app: App, env: str, host: list[str]) -> Iterator[Place]:
+    if app.settings.environment(env).local:
+        raise UsageError(f"--env {env} is this machine", "name the environment of the host: --env prod")
+    with _place(app, env, host) as place:
+        yield place
+
+
+def _copies(app: App, env: str, folder: str) -> Repository:
+    """Copies of an environment's backups here, apart from those of development."""
+    return Repository(app.shell(), str(Path(folder).expanduser().absolute() if folder else app.backups / env))
+
+
+def _copy(app: App, source: Repository, stored: Stored, target: Repository) -> None:
+    from deploy.release.prepare import whoami
+
+    name = stored.manifest.id
+    if any(one.manifest.id == name and not one.problem for one in target.backups()):
+        app.console.good(f"{name} is in {target.folder} on {target.shell.name} already.")
+        return
+    with app.console.step(f"Copy {name} from {source.shell.name} to {target.shell.name}") as step:
+        copy_backup(source, stored, target, whoami(), step)
+    app.console.good(f"{name} is in {target.folder} on {target.shell.name}, every file as it was.")
 
 
 @task(iterable=("host",), dry=True, help=PLACE_HELP | {"yes": YES_HELP})
@@ -535,4 +599,4 @@ def _place(app: App, env: str, host: list[str]) -> Iterator[Place]:
 
 
 def collection() -> Collection:
-    return Collection("db", backup, backups, drill, migrate, prune, pull, restore_, shell)
+    return Collection("db", backup, backups, drill, fetch, migrate, prune, pull, restore_, send, shell)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import subprocess
 from typing import Any
 
 import pytest
@@ -379,6 +380,33 @@ def test_production_comes_to_a_laptop_masked(timetracker: Project, released: Rem
     assert rows(timetracker, released, names) == live, "what serves is left alone"
     assert released.run("docker", "ps", "--all", "--quiet", "--filter", "label=windlass.scratch") == ""
     timetracker.inv("dev.reset", "--yes")
+
+
+def test_a_backup_leaves_its_host_and_comes_back(timetracker: Project, released: RemoteHost) -> None:
+    def at_host(task: str, *words: str, expect: int = 0) -> str:
+        done = timetracker.inv(f"db.{task}", "--env", "prod", "--host", "sandbox", *words, expect=expect)
+        return done.stdout + done.stderr
+
+    at_host("backup")
+    name = json.loads(timetracker.inv("db.backups", "--env", "prod", "--host", "sandbox", "--json").stdout)[-1]["id"]
+    there = f"/opt/{timetracker.name}/backups/{name}"
+    hashes = released.sh(f"cd {there} && sha256sum *")
+    copy = timetracker.root / "backups" / "prod" / name
+
+    assert str(copy) in at_host("fetch")
+    assert "already" in at_host("fetch")
+    check = ["sha256sum", "--check", "--quiet"]
+    subprocess.run(check, input=hashes, text=True, cwd=copy, check=True)
+
+    released.sh(f"rm -r {there}")
+    at_host("send", "--backup", name)
+    assert "is proved" in at_host("drill", "--backup", name)
+
+    released.sh(
+        f"echo >>{there}/db.roles.sql; sed -i s/CREATE/CREATX/ {there}/db.roles.sql; truncate -s -1 {there}/db.roles.sql"
+    )
+    assert "what arrived is not what was backed up" in at_host("fetch", "--to", "elsewhere", expect=1)
+    assert [path.name for path in (timetracker.root / "elsewhere").iterdir()] == [".lock"]
 
 
 def test_the_host_may_be_rebooted_and_everything_comes_back_by_itself(
