@@ -38,7 +38,11 @@ def parse_usage(text: str) -> Usage:
     )
 
 
-def newest_backups(manifests: Iterable[Manifest], services: Iterable[str]) -> Mapping[str, Manifest | None]:
+Newest = Mapping[str, Manifest | None]
+"""For each of some services the newest backup that has it; None where there is none."""
+
+
+def newest_backups(manifests: Iterable[Manifest], services: Iterable[str]) -> Newest:
     """The newest of some complete backups that has each of some services; None where there is none."""
     found: dict[str, Manifest | None] = dict.fromkeys(services)
     for manifest in sorted(manifests, key=lambda one: one.started_at):
@@ -46,14 +50,17 @@ def newest_backups(manifests: Iterable[Manifest], services: Iterable[str]) -> Ma
     return found
 
 
-def backup_problems(newest: Mapping[str, Manifest | None], now: datetime, max_age: timedelta) -> tuple[str, ...]:
-    """Databases whose newest backup is older than it may be, in sentences; a maximum of 0 allows any age."""
+def backup_problems(newest: Newest, now: datetime, max_age: timedelta, what: str = "backup") -> tuple[str, ...]:
+    """Stores whose newest backup is older than it may be, in sentences; a maximum of 0 allows any age.
+
+    `what` says which backups are meant: all, or those of a kind.
+    """
     if not max_age:
         return ()
     return tuple(
-        f"{service} has no backup"
+        f"{service} has no {what}"
         if manifest is None
-        else f"the newest backup of {service} is {(now - manifest.started_at) // timedelta(hours=1)} h old"
+        else f"the newest {what} of {service} is {(now - manifest.started_at) // timedelta(hours=1)} h old"
         for service, manifest in newest.items()
         if manifest is None or now - manifest.started_at > max_age
     )

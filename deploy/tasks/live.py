@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from deploy.model.backup import Manifest
 from deploy.model.errors import DeployError, UsageError
 from deploy.model.options import split
 from deploy.model.stack import one_service
-from deploy.model.usage import backup_problems, newest_backups
+from deploy.model.usage import Newest, backup_problems, newest_backups
 from deploy.tasks.app import App
 from deploy.tasks.base import HOST_HELP, JSON_HELP, YES_HELP, task
 from deploy.ui.history import RELEASE_HEADINGS, STEPS_HEADING, release_documents, release_rows
@@ -36,29 +35,25 @@ SERVICE_HELP = "only this service"
 EDGE = "edge"
 
 
-def newest_of(site: Site, facts: Facts) -> tuple[Mapping[str, Manifest | None], frozenset[str]]:
-    """The newest complete backup of each store of the live release, and the ids of all that are proved."""
+def newest_of(site: Site, facts: Facts) -> tuple[Newest, Newest]:
+    """The newest complete backup of each store of the live release, and the newest that a drill has found good."""
     from deploy.data.find import store_kind
     from deploy.release.stores import repository_of
 
-    live = facts.live
-    services = (
-        [name for name, one in live.services.items() if one.backup is not False and store_kind(one.runs)]
-        if live
-        else []
-    )
-    stored = repository_of(site).backups() if services else ()
-    proved = frozenset(one.manifest.id for one in stored if one.proved)
-    return newest_backups((one.manifest for one in stored if not one.problem), services), proved
+    services = facts.live.services if facts.live else {}
+    known = [name for name, one in services.items() if one.backup is not False and store_kind(one.runs)]
+    stored = repository_of(site).backups() if known else ()
+    good = newest_backups((one.manifest for one in stored if not one.problem), known)
+    return good, newest_backups((one.manifest for one in stored if one.proved), known)
 
 
-def _backup_document(service: str, manifest: Manifest | None, proved: frozenset[str]) -> dict[str, Any]:
+def _backup_document(service: str, manifest: Manifest | None, proved: Manifest | None) -> dict[str, Any]:
     about = (
         {
             "id": manifest.id,
             "at": manifest.started_at.isoformat(),
             "size_bytes": manifest.size_bytes,
-            "proved": manifest.id in proved,
+            "proved": manifest == proved,
         }
         if manifest
         else {}
@@ -85,6 +80,8 @@ def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # on
                 usage, (newest, proved) = site.usage(), newest_of(site, facts)
                 problems = status_problems(facts, site.layout)
                 problems += backup_problems(newest, facts.now, timedelta(hours=environment.backup_max_age_h))
+                oldest_proof = timedelta(hours=environment.proof_max_age_h)
+                problems += backup_problems(proved, facts.now, oldest_proof, "proved backup")
                 rows = list(status_rows(facts, site.layout))
                 wrong += len(problems)
                 if json:
@@ -96,7 +93,7 @@ def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # on
                             "maintenance": dict(facts.maintenance) or None,
                             "disk": dataclasses.asdict(usage)
                             | {"free_bytes": facts.data_free_bytes, "size_bytes": facts.data_bytes},
-                            "backups": [_backup_document(*one, proved) for one in newest.items()],
+                            "backups": [_backup_document(name, one, proved[name]) for name, one in newest.items()],
                             "warm": {name: until.isoformat() for name, until in facts.warm.items()},
                             "services": [dict(zip(STATUS_HEADINGS, row, strict=True)) for row in rows],
                         }
@@ -110,7 +107,7 @@ def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # on
                     f"{summary(facts)}; {count(len(facts.releases), 'release')} kept; "
                     f"Docker {facts.engine_version}, {facts.distribution}"
                 )
-                for line in (*warm_lines(facts), *backup_lines(newest, facts.now, proved), disk_line(facts, usage)):
+                for line in (*warm_lines(facts), *backup_lines(newest, proved, facts.now), disk_line(facts, usage)):
                     app.console.data(line)
                 for problem in problems:
                     app.console.error(f"✗ {problem}")

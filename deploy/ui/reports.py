@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from deploy.model.backup import Manifest
 from deploy.model.facts import Facts
 from deploy.model.journal import Outcome, Probes, interrupted
 from deploy.model.kinds import Kind
 from deploy.model.layout import HostLayout
 from deploy.model.release import ReleaseRecord
-from deploy.model.usage import Usage
+from deploy.model.usage import Newest, Usage
 from deploy.model.waves import HostResult
 from deploy.ui.certificates import certificate_problems
 from deploy.ui.units import age, count, duration, size
@@ -63,14 +62,15 @@ def status_rows(facts: Facts, layout: HostLayout) -> Iterator[Sequence[str]]:
                 yield ("live", name, "missing", "", service.image)
 
 
-def backup_lines(newest: Mapping[str, Manifest | None], now: datetime, proved: Container[str] = ()) -> Iterator[str]:
-    """The newest backup of each store that has a server; `proved` are ids of those that a drill has found good."""
+def backup_lines(newest: Newest, proved: Newest, now: datetime) -> Iterator[str]:
+    """The newest backup of each store that has a server, and whether it is the newest that a drill has found good."""
     for service, manifest in newest.items():
         if manifest is None:
             yield f"backup of {service}: none yet"
         else:
             about = f"{age(manifest.started_at, now)}, {size(manifest.size_bytes)}, {manifest.id}"
-            yield f"backup of {service}: {about}, {'proved' if manifest.id in proved else 'not proved by a drill'}"
+            found = "proved" if manifest == proved[service] else "not proved by a drill"
+            yield f"backup of {service}: {about}, {found}"
 
 
 def disk_line(facts: Facts, usage: Usage) -> str:

@@ -37,13 +37,14 @@ def test_the_newest_backup_of_each_database_counts() -> None:
     newest = newest_backups((newer, older, stranger), ("db", "audit"))
 
     assert newest == {"db": newer, "audit": None}
-    assert list(backup_lines(newest, NOW)) == [
+    assert list(backup_lines(newest, {"db": older, "audit": None}, NOW)) == [
         "backup of db: 3 h ago, 100 B, newer, not proved by a drill",
         "backup of audit: none yet",
     ]
-    assert next(backup_lines(newest, NOW, {"newer"})).endswith("newer, proved")
+    assert next(backup_lines(newest, newest, NOW)).endswith("newer, proved")
     assert backup_problems(newest, NOW, timedelta()) == ()
     assert backup_problems(newest, NOW, timedelta(hours=24)) == ("audit has no backup",)
+    assert backup_problems({"db": None}, NOW, timedelta(hours=24), "proved backup") == ("db has no proved backup",)
     assert backup_problems({"db": older}, NOW, timedelta(hours=24)) == ("the newest backup of db is 30 h old",)
 
 

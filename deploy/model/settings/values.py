@@ -69,6 +69,8 @@ class Environment:
     """How long a release that was replaced runs on, to be gone back to at once, in seconds; its workers do not."""
     backup_max_age_h: float = 0
     """How old the newest backup of a database may be before `status` calls it a problem, in hours; 0: any age."""
+    proof_max_age_h: float = 0
+    """How old the newest backup that a drill has found good may be, in hours; 0: any age."""
     backup_keep: Retention = field(default_factory=Retention)
     """How many backups `db.prune` keeps."""
     mask: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
