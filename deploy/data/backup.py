@@ -68,20 +68,24 @@ def write_backup(
                     details=error.details,
                 ) from error
             raise
-    step.result = f"{manifest.id}: {size(manifest.size_bytes)}, {told(manifest)}"
+    step.result = f"{manifest.id}: {size(manifest.size_bytes)}, {told(manifest.parts)}"
     return manifest
 
 
-def told(manifest: Manifest) -> str:
-    """What a backup holds, in words."""
-    tables = sum(len(part.contents) for part in manifest.parts if part.kind == StoreKind.POSTGRES)
-    folders = [part for part in manifest.parts if part.kind == StoreKind.FILES]
-    points = [part for part in manifest.parts if part.kind == StoreKind.QDRANT]
-    keys = [part for part in manifest.parts if part.kind == StoreKind.REDIS]
-    words = [f"{count(manifest.rows, 'row')} in {count(tables, 'table')}"] if tables or not manifest.parts else []
-    words += [f"{count(sum(part.count for part in keys), 'key')}"] if keys else []
-    words += [f"{count(sum(part.count for part in points), 'point')}"] if points else []
-    words += (
-        [f"{count(sum(part.count for part in folders), 'file')} in {count(len(folders), 'folder')}"] if folders else []
-    )
-    return ", ".join(words) or "no rows"
+def told(parts: Sequence[Part]) -> str:
+    """What parts of a backup hold, in words."""
+
+    def of(kind: StoreKind) -> list[Part]:
+        return [part for part in parts if part.kind == kind]
+
+    databases, folders = of(StoreKind.POSTGRES), of(StoreKind.FILES)
+    words = []
+    if databases:
+        tables = sum(len(part.contents) for part in databases)
+        words.append(f"{count(sum(part.count for part in databases), 'row')} in {count(tables, 'table')}")
+    for kind, noun in ((StoreKind.REDIS, "key"), (StoreKind.QDRANT, "point")):
+        if found := of(kind):
+            words.append(count(sum(part.count for part in found), noun))
+    if folders:
+        words.append(f"{count(sum(part.count for part in folders), 'file')} in {count(len(folders), 'folder')}")
+    return ", ".join(words) or "nothing"

@@ -1,0 +1,144 @@
+"""Where the stores and the backups are that a `db.*` task is about: this machine's, or an environment's on a host."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from deploy.data.find import Running, Wanted, look, named_of, stores_of, unknown_stores
+from deploy.data.repository import Repository
+from deploy.data.store import Store
+from deploy.model.errors import UsageError
+from deploy.model.settings import Environment
+from deploy.tasks.app import App
+from deploy.tasks.base import HOST_HELP
+
+if TYPE_CHECKING:
+    from deploy.release.site import Site
+
+ENV_HELP = "the environment to work on (default: dev, on this machine)"
+PLACE_HELP = {"env": ENV_HELP, "host": HOST_HELP}
+BACKUP_HELP = "its id, a part of it, or 'latest'"
+ONLY_HELP = "only this store, as db.backups names it (db, db/orders, web/media); repeatable"
+
+
+@dataclass(frozen=True)
+class Place:
+    """What an invocation is about: stores that run somewhere, and their backups."""
+
+    environment: Environment
+    repository: Repository
+    project: str
+    release: str
+    wanted: Wanted
+    projects: tuple[str, ...]
+    site: Site | None
+    words: str
+    """How to name the place on a command line, with a leading space; empty for this machine."""
+
+    @cached_property
+    def running(self) -> Sequence[Running]:
+        return look(self.repository.shell, self.projects)
+
+    @property
+    def images(self) -> Mapping[str, str]:
+        """Of what runs there, by service."""
+        return {one.service: one.image for one in reversed(self.running)}
+
+    @property
+    def start(self) -> str:
+        """What makes stores run."""
+        environment = self.environment
+        return "inv dev.up starts it" if environment.local else f"inv {environment.name}.deploy --host {self.where}"
+
+    @property
+    def where(self) -> str:
+        return self.repository.shell.name
+
+    def stores(self, only: Iterable[str] = ()) -> tuple[Store, ...]:
+        """Every store that runs, or those that are named. Raises UsageError when there is none."""
+        if self.site and not self.release:
+            raise UsageError(f"{self.where}: no release is live there", self.start)
+        found = stores_of(self.repository.shell, self.running, self.wanted, self.start)
+        for word in only:
+            if not any(store.is_called(word) for store in found):
+                raise UsageError(
+                    f"--only {word}: there is no such store", f"there are {', '.join(store.title for store in found)}"
+                )
+        if not found:
+            raise UsageError(f"nothing that runs on {self.where} keeps anything that can be backed up")
+        only = tuple(only)
+        return tuple(store for store in found if not only or any(store.is_called(word) for word in only))
+
+    def paused(self) -> AbstractContextManager[None]:
+        """Users get the maintenance page while the block runs; it is left as it is where they get it already."""
+        site = self.site
+        if site is None or site.first_look.edge is None or site.first_look.maintenance:
+            return contextlib.nullcontext()
+        return _in_maintenance(self.environment, site)
+
+
+@contextlib.contextmanager
+def _in_maintenance(environment: Environment, site: Site) -> Iterator[None]:
+    from deploy.release.maintenance import maintain
+
+    maintain(environment, site, on=True, message="Back in a moment.")
+    try:
+        yield
+    finally:
+        maintain(environment, site, on=False)
+
+
+def environment_of(app: App, env: str, host: list[str]) -> Environment:
+    """The environment that is named. Raises UsageError where a host is, too, and it can have none."""
+    environment = app.settings.environment(env)
+    if environment.local and host:
+        raise UsageError(f"--host names another machine, and '{env}' is this one", "add --env prod")
+    return environment
+
+
+@contextlib.contextmanager
+def place_of(app: App, env: str, host: list[str]) -> Iterator[Place]:
+    """The stores an invocation is about."""
+    environment = environment_of(app, env, host)
+    if environment.local:
+        dev = app.dev()
+        services = dev.stack.services.values()
+        unknown = unknown_stores((one.name, one.kind, one.runs, one.options.backup) for one in services)
+        wanted = Wanted(
+            environment.project,
+            {one.name: one.runs for one in services},
+            skipped=frozenset(one.name for one in services if one.options.backup is False) | unknown,
+            unknown=unknown,
+            named=named_of((one.name, one.options.backup) for one in services),
+            proofs={one.name: one.options.proof for one in services if one.options.proof},
+            # volumes of others hold what packages and builds leave behind
+            keeping=frozenset(one.name for one in dev.stack.data),
+        )
+        repository = Repository(app.shell(), str(app.backups))
+        yield Place(environment, repository, environment.project, "", wanted, (environment.project,), None, "")
+        return
+    from deploy.release.stores import projects_of, repository_of, wanted_of
+
+    with app.one_site(env, host) as site:
+        live = site.first_look.live
+        words = f" --env {env} --host {site.shell.name}"
+        repository = repository_of(site)
+        if live is None:
+            wanted = Wanted(site.layout.project, {})
+            yield Place(environment, repository, site.layout.project, "", wanted, (), site, words)
+            return
+        yield Place(
+            environment,
+            repository,
+            site.layout.project,
+            live.id,
+            wanted_of(site, live),
+            projects_of(site, live),
+            site,
+            words,
+        )

@@ -1,0 +1,139 @@
+"""`db.pull`, `db.fetch`, `db.send`: data and backups between machines."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from deploy.data.backup import Origin, write_backup
+from deploy.data.copy import copy_backup
+from deploy.data.pull import bring, home_of, masked, masks_of
+from deploy.data.repository import LATEST, Repository, Stored, Writing
+from deploy.data.restore import pair
+from deploy.model.backup import Label, Part, StoreKind, chosen
+from deploy.model.errors import UsageError
+from deploy.model.settings import LOCAL
+from deploy.tasks.app import App
+from deploy.tasks.base import HOST_HELP, YES_HELP, task
+from deploy.tasks.place import BACKUP_HELP, ONLY_HELP, Place, place_of
+from deploy.tasks.restore import put_in_place
+from deploy.ui.units import age
+
+
+@task(
+    iterable=("host", "only"),
+    help={
+        "env": "the environment to take it from (default: prod)",
+        "host": HOST_HELP,
+        "only": ONLY_HELP,
+        "backup": f"{BACKUP_HELP}, the default",
+        "yes": YES_HELP,
+    },
+)
+def pull(
+    app: App, host: list[str], only: list[str], env: str = "prod", backup: str = LATEST, yes: bool = False
+) -> None:
+    """Bring an environment's database here: the newest backup, masked on its host, restored into development.
+
+    What `mask` in invoke.yaml says is replaced there, in a server that nobody uses, before a byte leaves the host.
+    Example: inv db.pull --host deploy@app1.example.com
+    """
+    from deploy.release.prepare import whoami
+
+    if app.settings.environment(env).local:
+        raise UsageError(f"--env {env} is this machine", "name the environment to take it from: --env prod")
+    with place_of(app, LOCAL, []) as here, place_of(app, env, host) as there:
+        now = datetime.now(UTC)
+        stored = there.repository.find(backup)
+        found = [one for one in chosen(stored.manifest.parts, only) if one.kind == StoreKind.POSTGRES]
+        masks = masks_of(there.environment.mask, found)
+        homes = [(part, home_of(part, here.stores())) for part in found]
+        titles = ", ".join(part.title for part in found)
+        app.console.say(
+            f"{stored.manifest.id}, {age(stored.manifest.started_at, now)}, {titles} on {there.where} → {here.where}"
+        )
+        if masks:
+            app.console.say("masked: " + ", ".join(f"{table} ({', '.join(masks[table])})" for table in masks))
+        else:
+            app.console.warn(
+                f"nothing is masked → mask: under deploy.environments.{env} in invoke.yaml says what is to be"
+            )
+        app.console.confirm(
+            f"Bring {titles} here, into development?", yes=yes, consequence=f"this replaces {titles} of development"
+        )
+        origin = Origin(here.project, stored.manifest.release, Label.PULLED, whoami())
+
+        def parts(writing: Writing) -> Iterator[Part]:
+            for part, (name, owner) in homes:
+                with masked(there.repository, stored, part, masks, writing.step) as (server, scratch):
+                    yield bring(server, scratch, part, writing, database=name, owner=owner)
+
+        with app.console.step(f"Mask {titles} on {there.where} and bring it here") as step:
+            made = write_backup(here.repository, origin, now, step, parts)
+        brought = here.repository.find(made.id)
+        pairs = pair(brought, brought.manifest.parts, here.stores())
+        put_in_place(app, here, brought, pairs, safety=True, yes=True)
+
+
+COPY_HELP = {"env": "the environment (default: prod)", "host": HOST_HELP, "backup": f"{BACKUP_HELP}, the default"}
+
+
+@task(iterable=("host",), help=COPY_HELP | {"to": "a folder here (default: backups/<environment>)"})
+def fetch(app: App, host: list[str], env: str = "prod", backup: str = LATEST, to: str = "") -> None:
+    """Copy a backup of a host here, as it is: off the machine that it is of.
+
+    Example: inv db.fetch --host deploy@app1.example.com --to /mnt/backups/shop
+    """
+    with _at_host(app, env, host) as place:
+        here = _copies(app, env, to)
+        stored = place.repository.find(backup)
+        _copy(app, place.repository, stored, here)
+        app.console.data(f"{here.folder}/{stored.manifest.id}")
+        app.console.say(
+            f"Next: inv db.send --env {env} --host HOST brings it to a host, where inv db.restore takes it."
+        )
+
+
+@task(iterable=("host",), help=COPY_HELP | {"source": "the folder here that it is in (default: backups/<environment>)"})
+def send(app: App, host: list[str], env: str = "prod", backup: str = LATEST, source: str = "") -> None:
+    """Copy a backup from here to a host, to be restored there: a new one, when the old one is lost.
+
+    Example: inv prod.deploy --host app2; inv db.send --host app2; inv db.restore latest --env prod --host app2
+    """
+    with _at_host(app, env, host) as place:
+        here = _copies(app, env, source)
+        stored = here.find(backup)
+        if stored.manifest.project != place.project:
+            raise UsageError(
+                f"{stored.manifest.id} is of {stored.manifest.project}, and this is {place.project}",
+                f"name the environment it is of, or one whose `project` is {stored.manifest.project}",
+            )
+        _copy(app, here, stored, place.repository)
+        app.console.say(f"Next: inv db.restore {stored.manifest.id}{place.words} brings it back there.")
+
+
+@contextlib.contextmanager
+def _at_host(app: App, env: str, host: list[str]) -> Iterator[Place]:
+    if app.settings.environment(env).local:
+        raise UsageError(f"--env {env} is this machine", "name the environment of the host: --env prod")
+    with place_of(app, env, host) as place:
+        yield place
+
+
+def _copies(app: App, env: str, folder: str) -> Repository:
+    """Copies of an environment's backups here, apart from those of development."""
+    return Repository(app.shell(), str(Path(folder).expanduser().absolute() if folder else app.backups / env))
+
+
+def _copy(app: App, source: Repository, stored: Stored, target: Repository) -> None:
+    from deploy.release.prepare import whoami
+
+    name = stored.manifest.id
+    if any(one.manifest.id == name and not one.problem for one in target.backups()):
+        app.console.good(f"{name} is in {target.folder} on {target.shell.name} already.")
+        return
+    with app.console.step(f"Copy {name} from {source.shell.name} to {target.shell.name}") as step:
+        copy_backup(source, stored, target, whoami(), step)
+    app.console.good(f"{name} is in {target.folder} on {target.shell.name}, every file as it was.")
