@@ -18,6 +18,7 @@ from deploy.ui import Step
 from deploy.ui.units import size
 
 LATEST = "latest"
+BEAT_S = 10.0
 STALL_S = 120
 """A copy that sends no byte for this long is ended: a dump holds a transaction open."""
 
@@ -69,7 +70,10 @@ class Repository:
 
     @contextlib.contextmanager
     def locked(self, by: str) -> Iterator[None]:
-        """Nobody else writes here while the block runs. Raises DeployError naming who does."""
+        """Nobody else writes here while the block runs. Raises DeployError naming who does.
+
+        What runs there on our behalf ends by itself, and so does the lock, within two minutes of our last sign of life.
+        """
         with self.shell.start(self.script("lock.sh", by)) as holder:
             if holder.read_line() != "locked":
                 who = holder.read_stderr(1 << 12).decode(errors="replace").strip()
@@ -77,8 +81,21 @@ class Repository:
                     f"{self.shell.name}: {who or 'somebody else'} works on the backups in {self.folder}",
                     "try again when that has ended",
                 )
-            yield
-            holder.close_stdin()
+            ended = threading.Event()
+
+            def beat() -> None:
+                with contextlib.suppress(BrokenPipeError):
+                    while not ended.wait(BEAT_S):
+                        holder.write(b"beat\n")
+
+            beating = threading.Thread(target=beat, daemon=True)
+            beating.start()
+            try:
+                yield
+            finally:
+                ended.set()
+                beating.join()
+                holder.close_stdin()
 
     def backups(self) -> tuple[Stored, ...]:
         """Every backup, oldest first. Folders without a manifest are none and are left out."""

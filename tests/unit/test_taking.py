@@ -6,11 +6,13 @@ import hashlib
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
 from deploy.shell.packaged import packaged
+from tests.project import eventually
 
 ROWS = b"rows\n" * 20_000
 
@@ -90,6 +92,37 @@ def test_a_command_that_fails_or_falls_silent_leaves_no_file(
     assert done.returncode != 0
     assert said in done.stderr.decode()
     assert [*tmp_path.iterdir()] == []
+
+
+def test_a_copy_ends_when_nobody_waits_for_it_any_more(tmp_path: Path) -> None:
+    """As on a host whose connection was cut: what runs there hears nothing of it."""
+    folder, lock = tmp_path / ".backup.partial", tmp_path / ".lock"
+    folder.mkdir()
+    lock.touch()
+    assert take(folder, "cat").returncode == 0
+    (folder / "part").unlink()
+    os.utime(lock, (time.time() - 130,) * 2)
+
+    done = take(folder, "sleep", "60")
+
+    assert (done.returncode, [*folder.iterdir()]) == (1, [])
+    assert b"no sign of life for a minute" in done.stderr
+
+
+def test_a_lock_lives_by_signs_of_life(tmp_path: Path) -> None:
+    lock = packaged("data", "lock.sh", str(tmp_path), "ada")
+    with subprocess.Popen(lock, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as holder:
+        assert holder.stdin
+        assert holder.stdout
+        assert holder.stdout.read(7) == b"locked\n"
+        os.utime(tmp_path / ".lock", (0, 0))
+        holder.stdin.write(b"beat\n")
+        eventually(lambda: (tmp_path / ".lock").stat().st_mtime > 0)
+        second = subprocess.run(lock, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        assert (second.returncode, second.stderr) == (75, b"ada\n")
+        holder.stdin.close()
+        assert holder.wait(10) != 75
+    assert subprocess.run(lock, stdin=subprocess.DEVNULL, capture_output=True, check=False).stdout == b"locked\n"
 
 
 def test_what_does_not_begin_like_a_backup_is_none(tmp_path: Path) -> None:

@@ -1,6 +1,9 @@
-# Keeps others from writing to a backup folder for as long as standard input is open.
+# Keeps others from writing to a backup folder for as long as somebody at the other end is alive.
 #
 #   lock.sh FOLDER WHO      prints "locked"; status 75 and who holds it when somebody else does
+#
+# Every line of standard input is a sign of life, which shows in the age of FOLDER/.lock. Without one for 45 s, as when a
+# connection is cut, or when standard input ends, the lock does.
 set -eu
 
 umask 077
@@ -12,7 +15,13 @@ if command -v flock >/dev/null; then
         cat .lock >&2
         exit 75
     fi
-    printf '%s\n' "$2" >.lock
 fi
+printf '%s\n' "$2" >.lock
 printf 'locked\n'
-exec cat >/dev/null
+# the shell's own `read` takes no byte beyond the line, as `head` would
+# shellcheck disable=SC2016  # expanded by the inner shell
+if command -v timeout >/dev/null; then
+    while timeout 45 sh -c 'IFS= read -r line && [ -n "$line" ]' 9>&-; do touch .lock; done
+else
+    while IFS= read -r _; do touch .lock; done
+fi

@@ -51,6 +51,10 @@ while kill -0 "$pid" 2>/dev/null; do
     if [ "$now" -ne "$last" ]; then heard=$(date +%s); fi
     last=$now
     printf 'progress %s\n' "$now"
+    if [ -n "$(find ../.lock -mmin +1 2>/dev/null)" ]; then
+        printf 'whoever asked for this has given no sign of life for a minute\n' >&2
+        exit 1
+    fi
     if [ "$(date +%s)" -gt $((heard + stall_s)) ]; then
         printf 'no byte came for %s s\n' "$stall_s" >&2
         exit 1
