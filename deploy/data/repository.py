@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from deploy.model.backup import PARTIAL_SUFFIX, Manifest, Part, Proof
+from deploy.model.backup import PARTIAL_SUFFIX, Label, Manifest, Part, Proof
 from deploy.model.command import Command
 from deploy.model.errors import CommandError, DeployError, UsageError
 from deploy.shell import Completed, OnLine, Shell
@@ -102,12 +102,16 @@ class Repository:
         return tuple(sorted(self._read(), key=lambda stored: (stored.manifest.started_at, stored.manifest.id)))
 
     def find(self, wanted: str) -> Stored:
-        """A backup by a part of its id that only one has, or the `latest`. Raises UsageError naming what there is."""
+        """A backup by a part of its id that only one has, or the `latest`. Raises UsageError naming what there is.
+
+        The latest is the newest that was not taken before a restore: that one holds what was to be got rid of.
+        """
         candidates = self.backups()
         if not candidates:
             raise UsageError(f"there is no backup in {self.folder} on {self.shell.name}", "make one: inv db.backup")
         if wanted == LATEST:
-            return candidates[-1]
+            regular = [stored for stored in candidates if stored.manifest.label != Label.PRE_RESTORE]
+            return (regular or candidates)[-1]
         found = [stored for stored in candidates if wanted in stored.manifest.id]
         if len(found) == 1:
             return found[0]

@@ -103,6 +103,8 @@ def test_every_row_comes_back_and_the_old_database_is_kept(database: Project) ->
     safety = manifests(database)[-1]
     assert safety["label"] == "pre-restore"
     assert f"inv db.restore {safety['id']} takes this back" in done.stderr
+    again = database.inv("db.restore", "latest", expect=2)
+    assert manifests(database)[-2]["id"] in again.stderr, "the latest is not what was got rid of"
     assert sql(database, """SELECT md5(string_agg(t::text, '|' ORDER BY id)) FROM "Odd Name" t""") == before
     assert sql(database, "SELECT to_regclass('newer')") == ""
     kept = sql(database, "SELECT datname FROM pg_database WHERE datname LIKE 'timetracker\\_before\\_%'")
