@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -11,7 +12,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from deploy.model.errors import DeployError
+from deploy.model.errors import DeployError, UsageError
 
 SCHEMA = 2
 PARTIAL_SUFFIX = ".partial"
@@ -198,9 +199,14 @@ def backup_id(project: str, now: datetime) -> str:
 
 
 def file_name(service: str, name: str, suffix: str) -> str:
-    """`db.timetracker.dump`: of a part, safe as a name anywhere."""
-    words = [word for word in (service, name) if word]
-    return ".".join(re.sub(r"[^A-Za-z0-9-]", "-", word) for word in words) + suffix
+    """`db.timetracker.dump`: of a part, safe as a name anywhere, and no other part's."""
+    return ".".join(_safe(word) for word in (service, name) if word) + suffix
+
+
+def _safe(word: str) -> str:
+    """A word as it is where it is safe, else what is left of it and a hash, since others may leave the same."""
+    left = re.sub(r"[^A-Za-z0-9_-]", "-", word)
+    return left if left == word else f"{left}-{hashlib.sha256(word.encode()).hexdigest()[:8]}"
 
 
 def major_version(server_version: str) -> int:
@@ -228,11 +234,11 @@ def _differs(name: str, wanted: Content | None, found: Content | None) -> str:
 
 
 def chosen(parts: Iterable[Part], only: Iterable[str]) -> tuple[Part, ...]:
-    """The parts that users name; all without a name. Raises DeployError for a name that is none's."""
+    """The parts that users name; all without a name. Raises UsageError for a name that is none's."""
     parts, only = tuple(parts), tuple(only)
     for word in only:
         if not any(part.is_called(word) for part in parts):
-            raise DeployError(
+            raise UsageError(
                 f"--only {word}: the backup has no such part", f"it has {', '.join(part.title for part in parts)}"
             )
     return tuple(part for part in parts if not only or any(part.is_called(word) for word in only))

@@ -108,6 +108,8 @@ def put_in_place(app: App, place: Place, stored: Stored, pairs: Pairs, *, safety
 
 def _beside(app: App, place: Place, stored: Stored, pairs: Pairs, into: str) -> None:
     """Restore one database under another name, and leave it there."""
+    from deploy.release.prepare import whoami
+
     found = [
         (part, store) for part, store in pairs if isinstance(store, PostgresStore) and part.kind == StoreKind.POSTGRES
     ]
@@ -117,7 +119,8 @@ def _beside(app: App, place: Place, stored: Stored, pairs: Pairs, into: str) -> 
     ((part, store),) = found
     if store.server.exists(into):
         raise UsageError(f"--into {into}: there is a database of that name", "choose another name, or drop it first")
-    with app.console.step(f"Restore {part.title} into {into}") as step:
+    restoring = f"{whoami()}: restore of {stored.manifest.id}"
+    with place.repository.locked(restoring), app.console.step(f"Restore {part.title} into {into}") as step:
         store.prepare_as(into, part, Restoring(place.repository, stored.manifest, "", step))
         step.result = f"{count(part.count, 'row')} are equal"
     app.console.good(f"{into} on {place.where} is {part.title} as it was in {stored.manifest.id}.")

@@ -48,6 +48,8 @@ def pull(
         now = datetime.now(UTC)
         stored = there.repository.find(backup)
         found = [one for one in chosen(stored.manifest.parts, only) if one.kind == StoreKind.POSTGRES]
+        if not found:
+            raise UsageError(f"{stored.manifest.id} has no PostgreSQL database", "name another: --backup ID")
         masks = masks_of(there.environment.mask, found)
         homes = [(part, home_of(part, here.stores())) for part in found]
         titles = ", ".join(part.title for part in found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from datetime import timedelta
 
 import pytest
@@ -139,7 +140,10 @@ def test_a_text_that_is_no_manifest_is_refused(text: str) -> None:
 
 def test_backup_names_sort_by_age_and_files_have_safe_names() -> None:
     assert backup_id("shop", NOW) == "shop_20261121T120000Z"
-    assert file_name("db", "my shop/β", ".dump") == "db.my-shop--.dump"
+    names = [file_name("db", name, ".dump") for name in ("a_b", "a-b", "a b", "a/b", "β", "δ")]
+    assert names[:2] == ["db.a_b.dump", "db.a-b.dump"]
+    assert len({*names}) == len(names), "no two databases share a file"
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+", name) for name in names)
     assert file_name("redis", "", ".rdb") == "redis.rdb"
 
 

@@ -136,6 +136,7 @@ def test_a_name_that_is_taken_is_not_written_over(tmp_path: Path) -> None:
     (tmp_path / "part").write_text("another's")
 
     assert take(tmp_path, "cat").returncode != 0
+    assert (tmp_path / "part").read_text() == "another's"
 
 
 def test_a_packed_file_that_is_cut_fails_whoever_reads_it(tmp_path: Path) -> None:

@@ -22,12 +22,11 @@ finish() {
     for one in $pid $packer; do kill "$one" 2>/dev/null || true; done
     rm -f "$file" "$file.pipe"
 }
-trap finish EXIT
-trap 'exit 1' HUP INT TERM
-
-set -C  # a name that is taken is an error, not something to write over
+set -C  # a name that is taken is an error, not something to write over, or to remove
 : >"$file"
 set +C
+trap finish EXIT
+trap 'exit 1' HUP INT TERM
 case $pack:$file in
     pack:*)
         mkfifo "$file.pipe"
