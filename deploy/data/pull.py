@@ -82,12 +82,12 @@ def masks_of(masks: Masks, parts: Sequence[Part]) -> Masks:
 
 
 def home_of(part: Part, stores: Sequence[Store]) -> tuple[str, str]:
-    """The name and the owner that a pulled database gets here: those of its service's own.
+    """The name and the owner that a database gets where it is brought to: those of its service's own.
 
-    Raises UsageError where nothing here can take it.
+    Raises UsageError where nothing there can take it.
     """
     store = next((one for one in stores if isinstance(one, PostgresStore) and one.holds(part)), None)
     if store is None:
-        raise UsageError(f"nothing of the name of {part.title} runs here", "inv dev.up starts the development stack")
+        raise UsageError(f"nothing of the name of {part.title} runs where it is to go", "start what runs there first")
     own = store.server.about()
     return own.name, own.owner

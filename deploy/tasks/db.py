@@ -22,7 +22,7 @@ from deploy.tasks.app import App
 from deploy.tasks.base import HOST_HELP, JSON_HELP, YES_HELP, task
 from deploy.tasks.place import BACKUP_HELP, ENV_HELP, ONLY_HELP, PLACE_HELP, environment_of, place_of
 from deploy.tasks.restore import restore_
-from deploy.tasks.travel import fetch, pull, send
+from deploy.tasks.travel import clone, fetch, pull, push, send
 from deploy.ui.units import age, count, duration, size
 
 SERVICE_HELP = "the database service, where the stack has more than one"
@@ -91,6 +91,11 @@ def backups(app: App, host: list[str], env: str = LOCAL, json: bool = False) -> 
                 for one in stored
             ],
         )
+        for name, size_bytes in place.repository.unfinished().items():
+            app.console.warn(
+                f"{name} ({size(size_bytes)}) is no backup: it is being made, or was left by a run that was killed; "
+                "the next inv db.backup removes it"
+            )
         app.console.say(f"{count(len(stored), 'backup')} in {place.repository.folder} on {place.where}.")
 
 
@@ -239,4 +244,4 @@ def migrate(app: App, host: list[str], env: str = LOCAL, service: str = "") -> N
 
 
 def collection() -> Collection:
-    return Collection("db", backup, backups, drill, fetch, migrate, prune, pull, restore_, send, shell)
+    return Collection("db", backup, backups, clone, drill, fetch, migrate, prune, pull, push, restore_, send, shell)

@@ -1,14 +1,15 @@
-"""`db.pull`, `db.fetch`, `db.send`: data and backups between machines."""
+"""`db.pull`, `db.clone`, `db.push`, `db.fetch`, `db.send`: data and backups between machines."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from deploy.data.backup import Origin, write_backup
+from deploy.data.backup import Origin, take_backup, write_backup
 from deploy.data.copy import copy_backup
+from deploy.data.postgres_store import PostgresStore
 from deploy.data.pull import bring, home_of, masked, masks_of
 from deploy.data.repository import LATEST, Repository, Stored, Writing
 from deploy.data.restore import pair
@@ -21,16 +22,12 @@ from deploy.tasks.place import BACKUP_HELP, ONLY_HELP, Place, place_of
 from deploy.tasks.restore import put_in_place
 from deploy.ui.units import age
 
+BRING_HELP = {"only": ONLY_HELP, "backup": f"{BACKUP_HELP}, the default", "yes": YES_HELP}
+
 
 @task(
     iterable=("host", "only"),
-    help={
-        "env": "the environment to take it from (default: prod)",
-        "host": HOST_HELP,
-        "only": ONLY_HELP,
-        "backup": f"{BACKUP_HELP}, the default",
-        "yes": YES_HELP,
-    },
+    help=BRING_HELP | {"env": "the environment to take it from (default: prod)", "host": HOST_HELP},
 )
 def pull(
     app: App, host: list[str], only: list[str], env: str = "prod", backup: str = LATEST, yes: bool = False
@@ -40,43 +37,109 @@ def pull(
     What `mask` in invoke.yaml says is replaced there, in a server that nobody uses, before a byte leaves the host.
     Example: inv db.pull --host deploy@app1.example.com
     """
-    from deploy.release.prepare import whoami
-
     if app.settings.environment(env).local:
         raise UsageError(f"--env {env} is this machine", "name the environment to take it from: --env prod")
     with place_of(app, LOCAL, []) as here, place_of(app, env, host) as there:
-        now = datetime.now(UTC)
-        stored = there.repository.find(backup)
-        found = [one for one in chosen(stored.manifest.parts, only) if one.kind == StoreKind.POSTGRES]
-        if not found:
-            raise UsageError(f"{stored.manifest.id} has no PostgreSQL database", "name another: --backup ID")
-        masks = masks_of(there.environment.mask, found)
-        homes = [(part, home_of(part, here.stores())) for part in found]
-        titles = ", ".join(part.title for part in found)
-        app.console.say(
-            f"{stored.manifest.id}, {age(stored.manifest.started_at, now)}, {titles} on {there.where} → {here.where}"
-        )
-        if masks:
-            app.console.say("masked: " + ", ".join(f"{table} ({', '.join(masks[table])})" for table in masks))
-        else:
-            app.console.warn(
-                f"nothing is masked → mask: under deploy.environments.{env} in invoke.yaml says what is to be"
-            )
-        app.console.confirm(
-            f"Bring {titles} here, into development?", yes=yes, consequence=f"this replaces {titles} of development"
-        )
-        origin = Origin(here.project, stored.manifest.release, Label.PULLED, whoami())
+        _bring(app, there, there.repository.find(backup), only, here, yes=yes)
 
-        def parts(writing: Writing) -> Iterator[Part]:
-            for part, (name, owner) in homes:
-                with masked(there.repository, stored, part, masks, writing.step) as (server, scratch):
-                    yield bring(server, scratch, part, writing, database=name, owner=owner)
 
-        with app.console.step(f"Mask {titles} on {there.where} and bring it here") as step:
-            made = write_backup(here.repository, origin, now, step, parts)
-        brought = here.repository.find(made.id)
-        pairs = pair(brought, brought.manifest.parts, here.stores())
-        put_in_place(app, here, brought, pairs, safety=True, yes=True)
+TO_HELP = {"env": "the environment to bring it to, whose data_from allows it", "host": HOST_HELP}
+
+
+@task(
+    iterable=("host", "source_host", "only"),
+    help=BRING_HELP
+    | TO_HELP
+    | {"source": "the environment to take it from (default: prod)", "source-host": f"its host: {HOST_HELP}"},
+)
+def clone(
+    app: App,
+    env: str,
+    host: list[str],
+    source_host: list[str],
+    only: list[str],
+    source: str = "prod",
+    backup: str = LATEST,
+    yes: bool = False,
+) -> None:
+    """Bring one environment's database to another: the newest backup, masked on its host, restored there.
+
+    What the source's `mask` says is replaced before a byte leaves its host; `data_from` of the target must allow it.
+    Example: inv db.clone --env staging --host deploy@stage1.example.com --source-host deploy@app1.example.com
+    """
+    _require_taker(app, env, source)
+    with place_of(app, source, source_host) as there, place_of(app, env, host) as target:
+        _bring(app, there, there.repository.find(backup), only, target, yes=yes)
+
+
+@task(iterable=("host", "only"), help=TO_HELP | {"only": ONLY_HELP, "yes": YES_HELP})
+def push(app: App, env: str, host: list[str], only: list[str], yes: bool = False) -> None:
+    """Bring development's database, as it is now, to an environment whose `data_from` names dev.
+
+    Backs up development first and restores that there, after a backup of what it replaces.
+    Example: inv db.push --env staging --host deploy@stage1.example.com
+    """
+    from deploy.release.prepare import whoami
+
+    _require_taker(app, env, LOCAL)
+    with place_of(app, LOCAL, []) as here, place_of(app, env, host) as target:
+        databases = tuple(store for store in here.stores(only) if isinstance(store, PostgresStore))
+        if not databases:
+            raise UsageError("nothing that runs here is a PostgreSQL database", "this works with PostgreSQL only")
+        origin = Origin(here.project, here.release, Label.MANUAL, whoami())
+        with app.console.step("Back up development") as step:
+            made = take_backup(databases, here.repository, origin, datetime.now(UTC), step)
+        _bring(app, here, here.repository.find(made.id), (), target, yes=yes)
+
+
+def _require_taker(app: App, env: str, source: str) -> None:
+    """Raises UsageError for an environment that does not say that its data may be replaced by another one's."""
+    target = app.settings.environment(env)
+    if target.local:
+        raise UsageError(f"--env {env} is this machine", f"inv db.pull --env {source} brings data here")
+    if app.settings.environment(source).name == target.name:
+        raise UsageError(f"{source} is both ends", "name another environment to take it from: --source NAME")
+    if source not in target.data_from:
+        raise UsageError(
+            f"{env} takes no data from {source}",
+            f"data_from: [{source}] under deploy.environments.{env} in invoke.yaml says that it may be replaced",
+        )
+
+
+def _bring(app: App, source: Place, stored: Stored, only: Iterable[str], target: Place, *, yes: bool) -> None:
+    """Mask a backup's databases where it is, send them to another place, and put them into what runs there."""
+    from deploy.release.prepare import whoami
+
+    now, env = datetime.now(UTC), target.environment.name
+    found = [one for one in chosen(stored.manifest.parts, only) if one.kind == StoreKind.POSTGRES]
+    if not found:
+        raise UsageError(f"{stored.manifest.id} has no PostgreSQL database", "name another: --backup ID")
+    masks = masks_of(source.environment.mask, found)
+    homes = [(part, home_of(part, target.stores())) for part in found]
+    titles = ", ".join(part.title for part in found)
+    app.console.say(
+        f"{stored.manifest.id}, {age(stored.manifest.started_at, now)}, {titles} on {source.where} → {target.where}"
+    )
+    if masks:
+        app.console.say("masked: " + ", ".join(f"{table} ({', '.join(masks[table])})" for table in masks))
+    else:
+        where = f"deploy.environments.{source.environment.name}"
+        app.console.warn(f"nothing is masked → mask: under {where} in invoke.yaml says what is to be")
+    app.console.confirm(
+        f"Bring {titles} to {target.where}, into {env}?", yes=yes, consequence=f"this replaces {titles} of {env}"
+    )
+    origin = Origin(target.project, stored.manifest.release, Label.PULLED, whoami())
+
+    def parts(writing: Writing) -> Iterator[Part]:
+        for part, (name, owner) in homes:
+            with masked(source.repository, stored, part, masks, writing.step) as (server, scratch):
+                yield bring(server, scratch, part, writing, database=name, owner=owner)
+
+    with app.console.step(f"Mask {titles} on {source.where} and bring it to {target.where}") as step:
+        made = write_backup(target.repository, origin, now, step, parts)
+    brought = target.repository.find(made.id)
+    pairs = pair(brought, brought.manifest.parts, target.stores())
+    put_in_place(app, target, brought, pairs, safety=True, yes=True)
 
 
 COPY_HELP = {"env": "the environment (default: prod)", "host": HOST_HELP, "backup": f"{BACKUP_HELP}, the default"}

@@ -29,3 +29,10 @@ def test_masks_belong_to_one_database() -> None:
     assert masks_of({}, [DATABASE, DATABASE]) == {}
     with pytest.raises(UsageError, match="there are several databases: db/shop, db/shop"):
         masks_of(MASK, [DATABASE, DATABASE])
+
+
+def test_data_comes_from_environments_that_there_are() -> None:
+    raw = {"environments": {"staging": {"data_from": ["prod", "dev"]}}}
+    assert parse_settings(raw, folder="shop").environment("staging").data_from == ("prod", "dev")
+    with pytest.raises(UsageError, match=r"staging\.data_from: there is no environment 'prdo'"):
+        parse_settings({"environments": {"staging": {"data_from": "prdo"}}}, folder="shop")

@@ -40,6 +40,7 @@ KEYS = {
         "proof_max_age_h",
         "backup_keep",
         "mask",
+        "data_from",
         "waves",
         "parallel",
         "builder",
@@ -66,6 +67,13 @@ def parse_settings(raw: Mapping[str, Any], *, folder: str, source: str = "invoke
         name: _environment(name, declared.get(name) or {}, project, stack, source)
         for name in dict.fromkeys((LOCAL, "prod", *declared))
     }
+    for name, one in environments.items():
+        for source_env in one.data_from:
+            if source_env not in environments:
+                raise UsageError(
+                    f"{source}: deploy.environments.{name}.data_from: there is no environment '{source_env}'",
+                    nearest(source_env, [*environments]),
+                )
     return Settings(project, _text(raw, "backups", "backups", source), environments)
 
 
@@ -111,6 +119,7 @@ def _environment(name: str, raw: Any, project: str, stack: str, source: str) -> 
         proof_max_age_h=_number(raw, "proof_max_age_h", 0, source, where, least=0),
         backup_keep=_retention(raw.get("backup_keep"), f"{where}.backup_keep", source),
         mask=_masks(raw.get("mask"), f"{source}: deploy.{where}.mask"),
+        data_from=_texts(raw, "data_from", source, where),
         waves=_waves(raw.get("waves"), f"{source}: deploy.{where}.waves"),
         parallel=int(_number(raw, "parallel", AT_ONCE, source, where, least=1)),
         builder=_text(raw, "builder", "", source, where),

@@ -75,6 +75,8 @@ class Environment:
     """How many backups `db.prune` keeps."""
     mask: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Tables and their columns that `db.pull` replaces by an SQL expression each, before anything leaves the host."""
+    data_from: tuple[str, ...] = ()
+    """Environments whose databases may replace this one's (`db.clone`, `db.push`)."""
     waves: tuple[Wave, ...] = CANARY
     """How many hosts are released together, first and after that."""
     parallel: int = AT_ONCE

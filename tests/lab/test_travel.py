@@ -1,0 +1,122 @@
+"""Databases on their way between environments, and a backup whose cable is pulled."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.lab.conftest import RemoteHost, new_shop, raise_host
+from tests.lab.terminal import Terminal
+from tests.project import Project, docker, eventually
+
+AT = ("--host", "sandbox")
+COMPOSE = """\
+services:
+  db:
+    image: postgres:17
+    environment: {POSTGRES_PASSWORD: secret, POSTGRES_USER: shop}
+    volumes: [pg:/var/lib/postgresql/data]
+    healthcheck:
+      {test: [CMD, pg_isready, -h, 127.0.0.1, -U, shop], interval: 10s, start_period: 20s, start_interval: 250ms}
+volumes:
+  pg:
+"""
+ENVIRONMENTS = {
+    "prod": {"mask": {"customers": {"name": "'customer ' || id"}}},
+    "staging": {"compose": ["compose.yaml"], "data_from": ["prod", "dev"]},
+}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A shop of which only the database is left, with a staging environment beside production."""
+    with new_shop(tmp_path_factory.mktemp("travel"), "travel") as project:
+        (project.root / "compose.yaml").write_text(COMPOSE)
+        (project.root / "invoke.yaml").write_text(json.dumps({"deploy": {"environments": ENVIRONMENTS}}))
+        yield project
+
+
+@pytest.fixture(scope="module")
+def released(project: Project) -> RemoteHost:
+    """One host with both environments; production has customers and a backup."""
+    host = raise_host(project)
+    for env in ("prod", "staging"):
+        project.inv(f"{env}.deploy", *AT, "--yes")
+    sql(project, host, "CREATE TABLE customers AS SELECT n AS id, 'Ada ' || n AS name FROM generate_series(1, 500) n")
+    project.inv("db.backup", "--env", "prod", *AT)
+    return host
+
+
+def sql(project: Project, host: RemoteHost, statement: str, env: str = "prod") -> str:
+    name = project.name if env == "prod" else f"{project.name}-{env}"
+    psql = ("psql", "-U", "shop", "-v", "ON_ERROR_STOP=1", "-Atqc", statement)
+    return host.run("docker", "exec", f"{name}-data-db-1", *psql)
+
+
+def test_production_is_cloned_to_staging_masked(project: Project, released: RemoteHost) -> None:
+    clone = ("db.clone", "--env", "staging", *AT, "--source-host", "sandbox")
+    assert "this replaces db/shop of staging" in project.inv(*clone, expect=2).stderr
+
+    done = project.inv(*clone, "--yes")
+
+    assert "masked: customers (name)" in done.stderr
+    found = "SELECT count(*), count(*) FILTER (WHERE name = 'customer ' || id) FROM customers"
+    assert sql(project, released, found, "staging") == "500|500"
+    assert sql(project, released, found) == "500|0"
+    assert released.run("docker", "ps", "--all", "--quiet", "--filter", "label=windlass.scratch") == ""
+
+
+def test_an_environment_that_does_not_say_so_takes_no_data(project: Project, released: RemoteHost) -> None:
+    before = sql(project, released, "SELECT count(*) FROM customers")
+    for words in (("db.clone", "--source", "staging"), ("db.push",)):
+        refused = project.inv(words[0], "--env", "prod", *AT, *words[1:], "--yes", expect=2).stderr
+        assert "prod takes no data from" in refused
+        assert "data_from: [" in refused
+    assert sql(project, released, "SELECT count(*) FROM customers") == before
+
+
+def test_development_is_pushed_to_staging(project: Project, released: RemoteHost) -> None:
+    project.inv("dev.up")
+    container = f"{project.name}-dev-db-1"
+    docker("exec", container, "psql", "-U", "shop", "-qc", "CREATE TABLE made_here AS SELECT 7 AS x")
+
+    done = project.inv("db.push", "--env", "staging", *AT, "--yes")
+
+    assert sql(project, released, "SELECT x FROM made_here", "staging") == "7"
+    assert "takes this back" in done.stderr
+    project.inv("dev.reset", "--yes")
+
+
+def test_a_backup_whose_cable_is_pulled_ends_on_both_sides(project: Project, released: RemoteHost) -> None:
+    sql(
+        project,
+        released,
+        "CREATE TABLE slow AS SELECT n, repeat(md5(random()::text), 200) FROM generate_series(1, 60000) n",
+    )
+    folder = f"/opt/{project.name}/backups"
+    before = released.sh(f"ls {folder}")
+    container = f"{project.name}-data-db-1"
+
+    def dumping() -> bool:
+        return "pg_dump" in released.run("docker", "top", container, "-eo", "pid,args")
+
+    terminal = Terminal(project, "db.backup", "--env", "prod", *AT)
+    eventually(dumping)
+    released.run("docker", "update", "--cpus", "0.05", container)
+    try:
+        released.sh("iptables -I INPUT -p tcp --dport 22 -j DROP; iptables -I OUTPUT -p tcp --sport 22 -j DROP")
+        try:
+            terminal.expect("the connection was lost|cannot open a channel|cannot start", 60)
+            assert terminal.end() == 1
+            assert dumping(), "it was over by itself"
+            eventually(lambda: not dumping(), 120)
+        finally:
+            released.sh("iptables -D INPUT -p tcp --dport 22 -j DROP; iptables -D OUTPUT -p tcp --sport 22 -j DROP")
+    finally:
+        released.run("docker", "update", "--cpus", "2", container)
+    assert released.sh(f"ls {folder}") == before
+
+    project.inv("db.backup", "--env", "prod", *AT)
+    assert released.sh(f"ls -A {folder} | grep partial || true") == ""
