@@ -101,6 +101,11 @@ class Repository:
         """Every backup, oldest first. Folders without a manifest are none and are left out."""
         return tuple(sorted(self._read(), key=lambda stored: (stored.manifest.started_at, stored.manifest.id)))
 
+    def unfinished(self) -> Mapping[str, int]:
+        """Folders of backups that are being made or were given up by a killed run, with their bytes."""
+        lines = self.run("unfinished.sh").stdout.splitlines()
+        return {name: int(size_bytes) for size_bytes, _, name in (line.partition(" ") for line in lines)}
+
     def find(self, wanted: str) -> Stored:
         """A backup by a part of its id that only one has, or the `latest`. Raises UsageError naming what there is.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import signal
@@ -200,8 +201,92 @@ def test_a_backup_that_lies_about_its_tables_is_refused(database: Project) -> No
         assert "failed" in database.inv("db.backups").stdout
         tables.clear()
         tables.update(before)
-    assert sql(database, "SELECT count(*) FROM pg_database WHERE datname LIKE '%\\_restore\\_%'", "postgres") == "0"
+    assert fresh_databases(database) == []
     shutil.rmtree(path.parent)
+
+
+def test_a_dump_that_went_through_a_terminal_is_refused(database: Project) -> None:
+    """Its line ends changed, as `ssh -tt` does it: `pg_restore` itself reads such a file and restores nothing of it."""
+    database.inv("db.backup")
+    path = max(folder(database).glob("*/manifest.json"))
+    name = path.parent.name
+    manifest = json.loads(path.read_text())
+    dump = path.parent / part(manifest)["file"]
+    dump.write_bytes(dump.read_bytes().replace(b"\n", b"\r\n"))
+    part(manifest)["sha256"] = hashlib.sha256(dump.read_bytes()).hexdigest()
+    part(manifest)["size_bytes"] = dump.stat().st_size
+    path.write_text(json.dumps(manifest))
+
+    for words in (("db.restore", name, "--no-safety", "--yes"), ("db.drill", "--backup", name)):
+        assert "the dump " in database.inv(*words, expect=1).stderr
+    assert fresh_databases(database) == []
+    shutil.rmtree(path.parent)
+
+
+@pytest.mark.parametrize(
+    ("hindrance", "said"),
+    [
+        ("an extension that the server lacks", 'extension "hstore" is not available'),
+        ("a check that asks another table", "COPY orders, line 1"),
+    ],
+)
+def test_a_restore_that_fails_half_way_leaves_the_live_database_alone(
+    database: Project, hindrance: str, said: str
+) -> None:
+    """The tables before have their rows already then; nobody is kept out meanwhile."""
+    container = f"{database.name}-dev-db-1"
+    control = "/usr/share/postgresql/17/extension/hstore.control"
+    sql(database, "CREATE DATABASE shop")
+    sql(
+        database,
+        """
+        CREATE EXTENSION hstore;
+        CREATE TABLE customers AS SELECT n FROM generate_series(1, 1000) n;
+        CREATE TABLE numbers AS SELECT n, hstore('n', n::text) AS more FROM generate_series(1, 1000) n;
+        CREATE TABLE orders (customer int);
+        INSERT INTO orders SELECT n FROM generate_series(1, 1000) n;
+        CREATE TABLE papers AS SELECT n FROM generate_series(1, 1000) n;
+        CREATE TABLE zones AS SELECT n FROM generate_series(1, 1000) n;
+        """,
+        "shop",
+    )
+    if "check" in hindrance:
+        sql(
+            database,
+            """
+            CREATE FUNCTION known(int) RETURNS boolean LANGUAGE sql AS 'SELECT EXISTS (SELECT FROM zones WHERE n = $1)';
+            ALTER TABLE orders ADD CONSTRAINT orders_known CHECK (known(customer));
+            """,
+            "shop",
+        )
+    database.inv("db.backup")
+    name = manifests(database)[-1]["id"]
+    sql(database, "DELETE FROM papers", "shop")
+    if "extension" in hindrance:
+        docker("exec", container, "mv", control, f"{control}.away")
+    try:
+        with subprocess.Popen(
+            ["docker", "exec", "-i", container, "psql", "-U", "timetracker", "-Atq", "shop"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as session:
+            done = database.inv("db.restore", name, "--only", "db/shop", "--no-safety", "--yes", expect=1)
+
+            said_then, _ = session.communicate("SELECT count(*) FROM orders; SELECT count(*) FROM papers;\n")
+    finally:
+        if "extension" in hindrance:
+            docker("exec", container, "mv", f"{control}.away", control)
+    assert said in done.stderr
+    assert said_then.split() == ["1000", "0"], "a session that was there goes on, on what was live"
+    assert fresh_databases(database) == []
+    sql(database, "DROP DATABASE shop")
+    shutil.rmtree(folder(database) / name)
+
+
+def fresh_databases(database: Project) -> list[str]:
+    """Names of databases that a restore is making, or has left."""
+    return sql(database, "SELECT datname FROM pg_database WHERE datname LIKE '%\\_restore\\_%'", "postgres").split()
 
 
 def test_a_dump_that_is_killed_leaves_nothing_that_looks_like_a_backup(database: Project) -> None:
@@ -230,6 +315,8 @@ def test_a_backup_whose_own_process_is_killed_leaves_nothing_under_a_final_name(
 
     assert running_backup.returncode != 0
     assert complete(database) == before
+    for name in leftovers(database):
+        assert f"{name} (" in database.inv("db.backups").stderr
     eventually(lambda: not sql(database, "SELECT 1 FROM pg_stat_activity WHERE application_name = 'pg_dump'"), 60)
 
 
