@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from deploy.data.encryption import encrypted
 from deploy.data.repository import Repository, Writing
 from deploy.data.store import Store
 from deploy.model.backup import Label, Manifest, Part, StoreKind, backup_id
@@ -55,7 +56,10 @@ def write_backup(
     with repository.locked(f"{origin.by}: {origin.label} backup {name}"):
         try:
             repository.run("begin.sh", name, expected_bytes())
-            written = tuple(parts(Writing(repository, name, step)))
+            writing = Writing(repository, name, step)
+            written = tuple(parts(writing))
+            if repository.recipients:
+                written = tuple(encrypted(writing, part) for part in written)
             took = round(time.monotonic() - began, 2)
             manifest = Manifest(name, origin.project, origin.label, origin.release, now, took, origin.by, written)
             repository.run("commit.sh", name, stdin=manifest.to_json().encode())

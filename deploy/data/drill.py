@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
+from deploy.data.encryption import decrypted
 from deploy.data.file_store import FileStore
 from deploy.data.postgres import SERVERS_OWN, Postgres
 from deploy.data.postgres_store import PostgresStore
@@ -17,7 +19,7 @@ from deploy.data.repository import Repository, Stored
 from deploy.data.store import Restoring
 from deploy.model.backup import Part, Proof, StoreKind
 from deploy.model.command import Command
-from deploy.model.errors import CommandError, DeployError
+from deploy.model.errors import CommandError, DeployError, UsageError
 from deploy.shell.packaged import packaged
 from deploy.ui import Console, Step
 
@@ -34,17 +36,19 @@ class Drill:
         running: Mapping[str, str],
         proofs: Mapping[str, str],
         console: Console,
+        identity: str = "",
     ) -> None:
         """`running` are images of what runs on the machine, by service: one of them has `tar`.
 
         One of these stands in where the image that a backup was made from is not there, as on another machine. `proofs`
-        are queries of the application's own, by service.
+        are queries of the application's own, by service. `identity` is a file with the key of an encrypted backup.
         """
         self._repository = repository
         self._stored = stored
         self._running = running
         self._proofs = proofs
         self._console = console
+        self._identity = identity
 
     def run(self, parts: Sequence[Part], now: datetime, by: str) -> Proof:
         """Restore every part into a scratch and compare it; what is found is remembered beside the backup."""
@@ -54,11 +58,30 @@ class Drill:
         with self._repository.locked(f"{by}: drill of {manifest.id}"):
             shell.run(packaged("data", "scratch.sh", "sweep", manifest.project))
             if not problems:
-                for service in dict.fromkeys(part.service for part in parts):
-                    problems += self._prove([part for part in parts if part.service == service])
+                problems += self._prove_all(parts)
             proof = Proof(now, by, round(time.monotonic() - began, 2), titles, tuple(problems))
             self._repository.note(manifest, proof)
         return proof
+
+    def _prove_all(self, parts: Sequence[Part]) -> Sequence[str]:
+        """What is wrong with parts, once they are decrypted. Raises UsageError for a key that does not fit."""
+        try:
+            with decrypted(self._repository, self._stored.manifest, parts, self._identity, self._console) as (
+                repository,
+                manifest,
+            ):
+                stored = dataclasses.replace(self._stored, manifest=manifest)
+                plain = Drill(repository, stored, self._running, self._proofs, self._console)
+                services = dict.fromkeys(part.service for part in parts)
+                return [
+                    problem
+                    for service in services
+                    for problem in plain._prove([part.plain for part in parts if part.service == service])
+                ]
+        except UsageError:
+            raise
+        except DeployError as error:
+            return [error.message]
 
     def _prove(self, parts: Sequence[Part]) -> Iterator[str]:
         """What is wrong with the parts of one service."""

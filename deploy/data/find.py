@@ -65,7 +65,7 @@ class Wanted:
     project: str
     """Compose puts it before the names of volumes."""
     runs: Mapping[str, str]
-    """Each service's image as the compose file, or what its own is built from, names it: that tells what it is."""
+    """Each data service's image as the compose file, or what its own is built from, names it: that tells what it is."""
     skipped: Collection[str] = ()
     """Services that are said not to be backed up (`x-deploy: {backup: false}`), and those of `unknown`."""
     unknown: Collection[str] = ()

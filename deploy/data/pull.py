@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from deploy.data.drill import scratch_postgres
 from deploy.data.postgres import Postgres, compression, identifier, literal
 from deploy.data.postgres_store import PostgresStore
-from deploy.data.repository import Repository, Stored, Writing
+from deploy.data.repository import Repository, Writing
 from deploy.data.store import Restoring, Store
-from deploy.model.backup import Part, StoreKind, file_name
+from deploy.model.backup import Manifest, Part, StoreKind, file_name
 from deploy.model.errors import CommandError, DeployError, UsageError
 from deploy.ui import Step
 
@@ -21,13 +21,12 @@ MARK = "pull"
 
 @contextmanager
 def masked(
-    repository: Repository, stored: Stored, part: Part, masks: Masks, step: Step
+    repository: Repository, manifest: Manifest, part: Part, masks: Masks, step: Step
 ) -> Iterator[tuple[Postgres, str]]:
     """A server beside the backup that has a database of it, masked; and the database's name there.
 
     Raises UsageError for a mask of a table or column that the database does not have.
     """
-    manifest = stored.manifest
     if repository.sha256(manifest, part) != part.sha256:
         raise DeployError(
             f"{part.title}: its content has changed since the backup was made", "choose another: inv db.backups"

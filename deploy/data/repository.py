@@ -58,6 +58,10 @@ class Repository:
 
     shell: Shell
     folder: str
+    recipients: tuple[str, ...] = ()
+    """Who can decrypt what is written here, as age names them; nothing is encrypted for nobody."""
+    decrypted: str = ""
+    """The folder in which one backup's parts are, decrypted; empty for where they always are."""
 
     def script(self, name: str, *arguments: str | int) -> Command:
         """One of the scripts of `data/scripts` that work on the folder."""
@@ -126,11 +130,14 @@ class Repository:
 
     def sha256(self, backup: Manifest, part: Part) -> str:
         """What a part's file has now."""
-        return self.run("sum.sh", f"{backup.id}/{part.file}").stdout.strip()
+        return self.run("sum.sh", self._file(backup, part)).stdout.strip()
 
     def feed(self, backup: Manifest, part: Part, command: Command) -> Command:
         """A command that reads a part's content from its standard input."""
-        return self.script("feed.sh", f"{backup.id}/{part.file}", *command)
+        return self.script("feed.sh", self._file(backup, part), *command)
+
+    def _file(self, backup: Manifest, part: Part) -> str:
+        return f"{self.decrypted or backup.id}/{part.file}"
 
     def note(self, backup: Manifest, proof: Proof) -> None:
         """Remember what a drill has found."""
@@ -228,6 +235,14 @@ class Writing:
     def feed(self, file: str, command: Command) -> Command:
         """A command that reads a file of this backup from its standard input."""
         return packaged("data", "feed.sh", self._folder, file, *command)
+
+    def encrypt(self, part: Part, image: str) -> Part:
+        """Encrypt a part that has been read back, for those who may read it, with age from an image."""
+        report = _Report(self.step, part.title, 0)
+        self.step.show(f"{part.title}: encrypting")
+        words = (self._folder, part.file, image, *self._repository.recipients)
+        self._repository.shell.run(packaged("data", "encrypt.sh", *words), on_line=report.hear)
+        return part.as_encrypted(report.file, report.size_bytes, report.sha256)
 
 
 class _Report:

@@ -16,6 +16,7 @@ from deploy.model.errors import DeployError, UsageError
 
 SCHEMA = 2
 PARTIAL_SUFFIX = ".partial"
+ENCRYPTED_SUFFIX = ".age"
 
 
 class Label(StrEnum):
@@ -75,6 +76,25 @@ class Part:
     @property
     def count(self) -> int:
         return sum(content.count for content in self.contents.values())
+
+    @property
+    def encrypted(self) -> bool:
+        return self.file.endswith(ENCRYPTED_SUFFIX)
+
+    @property
+    def plain(self) -> Part:
+        """The same as it is once it is decrypted."""
+        if not self.encrypted:
+            return self
+        size_bytes, sha256 = int(self.facts["plain_bytes"]), self.facts["plain_sha256"]
+        return dataclasses.replace(
+            self, file=self.file.removesuffix(ENCRYPTED_SUFFIX), size_bytes=size_bytes, sha256=sha256
+        )
+
+    def as_encrypted(self, file: str, size_bytes: int, sha256: str) -> Part:
+        """The same in an encrypted file, which remembers what it was made of."""
+        facts = {**self.facts, "plain_bytes": str(self.size_bytes), "plain_sha256": self.sha256}
+        return dataclasses.replace(self, file=file, size_bytes=size_bytes, sha256=sha256, facts=facts)
 
     def is_called(self, word: str) -> bool:
         """Whether a user may mean this part by a word."""
@@ -170,6 +190,8 @@ class Proof:
 
 def by_hand(part: Part) -> list[str]:
     """How to restore a part with the store's own tools alone: commands, one per line."""
+    if part.encrypted:
+        return [f"age --decrypt --identity IDENTITY --output {part.plain.file} {part.file}", *by_hand(part.plain)]
     match part.kind:
         case StoreKind.POSTGRES:
             encoding, owner = part.facts["encoding"], part.facts["owner"]

@@ -38,7 +38,8 @@ class BackUpByHand(Action):
             step.result = "no database that we know how to back up"
             return
         origin = Origin(site.layout.project, "", Label.TAKE_OVER, whoami())
-        self._change.backup = take_backup(databases, repository_of(site), origin, datetime.now(UTC), step).id
+        repository = repository_of(site, self._change.environment)
+        self._change.backup = take_backup(databases, repository, origin, datetime.now(UTC), step).id
 
 
 class TakeData(DataUp):

@@ -91,7 +91,8 @@ class BackUpBeforeMigrating(Action):
             return
         previous = change.previous.id if change.previous else ""
         origin = Origin(site.layout.project, previous, Label.PRE_MIGRATE, whoami())
-        change.backup = take_backup(databases, repository_of(site), origin, datetime.now(UTC), step).id
+        repository = repository_of(site, change.environment)
+        change.backup = take_backup(databases, repository, origin, datetime.now(UTC), step).id
 
 
 class Migrate(Action):

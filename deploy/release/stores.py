@@ -10,13 +10,15 @@ from deploy.data.find import Wanted, look, named_of, stores_of, unknown_stores
 from deploy.data.postgres_store import PostgresStore
 from deploy.data.repository import Repository
 from deploy.data.store import Store
+from deploy.model.kinds import Kind
 from deploy.model.release import ReleaseRecord
+from deploy.model.settings import Environment
 from deploy.release.site import Site
 
 
-def repository_of(site: Site) -> Repository:
+def repository_of(site: Site, environment: Environment) -> Repository:
     """The backups of a project on its host."""
-    return Repository(site.shell, str(site.layout.backups))
+    return Repository(site.shell, str(site.layout.backups), environment.encryption.recipients)
 
 
 def projects_of(site: Site, record: ReleaseRecord) -> tuple[str, ...]:
@@ -31,7 +33,7 @@ def wanted_of(site: Site, record: ReleaseRecord) -> Wanted:
     unknown = unknown_stores((name, one.kind, one.runs, one.backup) for name, one in services)
     return Wanted(
         project=site.layout.project,
-        runs={name: one.runs for name, one in services},
+        runs={name: one.runs for name, one in services if one.kind == Kind.DATA},
         skipped=frozenset(name for name, one in services if one.backup is False) | unknown,
         unknown=unknown,
         named=named_of((name, one.backup) for name, one in services),

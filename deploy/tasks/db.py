@@ -20,7 +20,7 @@ from deploy.model.settings import LOCAL
 from deploy.model.stack import one_service
 from deploy.tasks.app import App
 from deploy.tasks.base import HOST_HELP, JSON_HELP, YES_HELP, task
-from deploy.tasks.place import BACKUP_HELP, ENV_HELP, ONLY_HELP, PLACE_HELP, environment_of, place_of
+from deploy.tasks.place import BACKUP_HELP, ENV_HELP, ONLY_HELP, PLACE_HELP, environment_of, have_age, place_of
 from deploy.tasks.restore import restore_
 from deploy.tasks.travel import clone, fetch, pull, push, send
 from deploy.ui.units import age, count, duration, size
@@ -50,6 +50,7 @@ def backup(app: App, host: list[str], only: list[str], env: str = LOCAL) -> None
                 "(x-deploy: {backup: [NAME]} beside a service that mounts one takes it)"
             )
         origin = Origin(place.project, place.release, Label.MANUAL, whoami())
+        have_age(app, place)
         with app.console.step(f"Back up {', '.join(store.title for store in stores)}") as step:
             made = take_backup(stores, place.repository, origin, datetime.now(UTC), step)
         app.console.data(f"{place.repository.folder}/{made.id}")
@@ -143,7 +144,9 @@ def drill(app: App, host: list[str], only: list[str], backup: str = LATEST, env:
     with place_of(app, env, host) as place:
         stored = place.repository.find(backup)
         parts = chosen(stored.manifest.parts, only)
-        trial = Drill(place.repository, stored, place.images, place.wanted.proofs, app.console)
+        have_age(app, place, parts)
+        identity = place.environment.encryption.identity
+        trial = Drill(place.repository, stored, place.images, place.wanted.proofs, app.console, identity)
         proof = trial.run(parts, datetime.now(UTC), whoami())
         name = stored.manifest.id
         if not proof.ok:

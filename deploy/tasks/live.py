@@ -10,6 +10,7 @@ from invoke.tasks import Task
 
 from deploy.model.backup import Manifest
 from deploy.model.errors import DeployError, UsageError
+from deploy.model.kinds import Kind
 from deploy.model.options import split
 from deploy.model.stack import one_service
 from deploy.model.usage import Newest, backup_problems, newest_backups
@@ -29,20 +30,22 @@ from deploy.ui.units import count
 
 if TYPE_CHECKING:
     from deploy.model.facts import Facts
+    from deploy.model.settings import Environment
     from deploy.release.site import Site
 
 SERVICE_HELP = "only this service"
 EDGE = "edge"
 
 
-def newest_of(site: Site, facts: Facts) -> tuple[Newest, Newest]:
+def newest_of(site: Site, facts: Facts, environment: Environment) -> tuple[Newest, Newest]:
     """The newest complete backup of each store of the live release, and the newest that a drill has found good."""
     from deploy.data.find import store_kind
     from deploy.release.stores import repository_of
 
     services = facts.live.services if facts.live else {}
-    known = [name for name, one in services.items() if one.backup is not False and store_kind(one.runs)]
-    stored = repository_of(site).backups() if known else ()
+    data = {name: one for name, one in services.items() if one.kind == Kind.DATA}
+    known = [name for name, one in data.items() if one.backup is not False and store_kind(one.runs)]
+    stored = repository_of(site, environment).backups() if known else ()
     good = newest_backups((one.manifest for one in stored if not one.problem), known)
     return good, newest_backups((one.manifest for one in stored if one.proved), known)
 
@@ -77,7 +80,7 @@ def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # on
         for spec in app.hosts(environment, host):
             with app.site(environment, spec) as site:
                 facts = site.facts()
-                usage, (newest, proved) = site.usage(), newest_of(site, facts)
+                usage, (newest, proved) = site.usage(), newest_of(site, facts, environment)
                 problems = status_problems(facts, site.layout)
                 problems += backup_problems(newest, facts.now, timedelta(hours=environment.backup_max_age_h))
                 oldest_proof = timedelta(hours=environment.proof_max_age_h)

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from deploy.data.encryption import IMAGE as AGE
 from deploy.data.find import Running, Wanted, look, named_of, stores_of, unknown_stores
 from deploy.data.repository import Repository
 from deploy.data.store import Store
+from deploy.model.backup import Part
 from deploy.model.errors import UsageError
 from deploy.model.settings import Environment
 from deploy.tasks.app import App
@@ -82,6 +84,21 @@ class Place:
         return _in_maintenance(self.environment, site)
 
 
+def have_age(app: App, place: Place, parts: Iterable[Part] = ()) -> None:
+    """See that a place has age where backups are encrypted there, or some parts are. Raises DeployError."""
+    if not place.repository.recipients and not any(part.encrypted for part in parts):
+        return
+    from deploy.engine.tools import make_age
+
+    local = app.shell()
+    make_age(local, app.console, app.root, AGE)
+    if place.site is not None:
+        from deploy.release.tools import bring
+
+        with app.console.step(f"Bring age to {place.where}") as step:
+            bring(place.site, AGE, local, step)
+
+
 @contextlib.contextmanager
 def _in_maintenance(environment: Environment, site: Site) -> Iterator[None]:
     from deploy.release.maintenance import maintain
@@ -111,7 +128,7 @@ def place_of(app: App, env: str, host: list[str]) -> Iterator[Place]:
         unknown = unknown_stores((one.name, one.kind, one.runs, one.options.backup) for one in services)
         wanted = Wanted(
             environment.project,
-            {one.name: one.runs for one in services},
+            {one.name: one.runs for one in dev.stack.data},
             skipped=frozenset(one.name for one in services if one.options.backup is False) | unknown,
             unknown=unknown,
             named=named_of((one.name, one.options.backup) for one in services),
@@ -119,7 +136,7 @@ def place_of(app: App, env: str, host: list[str]) -> Iterator[Place]:
             # volumes of others hold what packages and builds leave behind
             keeping=frozenset(one.name for one in dev.stack.data),
         )
-        repository = Repository(app.shell(), str(app.backups))
+        repository = Repository(app.shell(), str(app.backups), environment.encryption.recipients)
         yield Place(environment, repository, environment.project, "", wanted, (environment.project,), None, "")
         return
     from deploy.release.stores import projects_of, repository_of, wanted_of
@@ -127,7 +144,7 @@ def place_of(app: App, env: str, host: list[str]) -> Iterator[Place]:
     with app.one_site(env, host) as site:
         live = site.first_look.live
         words = f" --env {env} --host {site.shell.name}"
-        repository = repository_of(site)
+        repository = repository_of(site, environment)
         if live is None:
             wanted = Wanted(site.layout.project, {})
             yield Place(environment, repository, site.layout.project, "", wanted, (), site, words)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from deploy.data.backup import Origin, take_backup, told
+from deploy.data.encryption import decrypted
 from deploy.data.postgres_store import PostgresStore
 from deploy.data.repository import Stored
 from deploy.data.restore import Pairs, check_backup, loss, pair, restore
@@ -15,7 +16,7 @@ from deploy.model.errors import DeployError, UsageError
 from deploy.model.settings import LOCAL
 from deploy.tasks.app import App
 from deploy.tasks.base import YES_HELP, task
-from deploy.tasks.place import BACKUP_HELP, ONLY_HELP, PLACE_HELP, Place, place_of
+from deploy.tasks.place import BACKUP_HELP, ONLY_HELP, PLACE_HELP, Place, have_age, place_of
 from deploy.ui.units import age, count
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def put_in_place(app: App, place: Place, stored: Stored, pairs: Pairs, *, safety
         _require_rest(place.site)
     manifest, where, now = stored.manifest, place.where, datetime.now(UTC)
     parts = [part for part, _ in pairs]
+    have_age(app, place, parts)
     titles = ", ".join(part.title for part in parts if part.kind != StoreKind.ROLES)
     app.console.say(f"{manifest.id}, {age(manifest.started_at, now)}, {told(parts)} → {titles} on {where}")
     for line in loss(pairs):
@@ -99,7 +101,9 @@ def put_in_place(app: App, place: Place, stored: Stored, pairs: Pairs, *, safety
             except DeployError as error:
                 error.remedy = "nothing was changed; --no-safety restores without a backup of what is live"
                 raise
-    kept = restore(pairs, place.repository, manifest, now, app.console, whoami(), place.paused)
+    with decrypted(place.repository, manifest, parts, place.environment.encryption.identity, app.console) as opened:
+        plain = [(part.plain, store) for part, store in pairs]
+        kept = restore(plain, *opened, now, app.console, whoami(), place.paused)
     app.console.good(f"{titles} on {where} is as it was in {manifest.id}: {told(parts)}.")
     way_back = [f"inv db.restore {before.id}{place.words} takes this back"] if safety else []
     way_back += [f"the database before is kept as {name} until the next restore" for name in kept]
@@ -119,9 +123,14 @@ def _beside(app: App, place: Place, stored: Stored, pairs: Pairs, into: str) -> 
     ((part, store),) = found
     if store.server.exists(into):
         raise UsageError(f"--into {into}: there is a database of that name", "choose another name, or drop it first")
-    restoring = f"{whoami()}: restore of {stored.manifest.id}"
-    with place.repository.locked(restoring), app.console.step(f"Restore {part.title} into {into}") as step:
-        store.prepare_as(into, part, Restoring(place.repository, stored.manifest, "", step))
+    have_age(app, place, [part])
+    restoring, identity = f"{whoami()}: restore of {stored.manifest.id}", place.environment.encryption.identity
+    with (
+        place.repository.locked(restoring),
+        decrypted(place.repository, stored.manifest, [part], identity, app.console) as (repository, manifest),
+        app.console.step(f"Restore {part.title} into {into}") as step,
+    ):
+        store.prepare_as(into, part.plain, Restoring(repository, manifest, "", step))
         step.result = f"{count(part.count, 'row')} are equal"
     app.console.good(f"{into} on {place.where} is {part.title} as it was in {stored.manifest.id}.")
     app.console.say(f"Next: inv db.shell{place.words} and \\c {into} look into it; DROP DATABASE removes it.")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from deploy.data.backup import Origin, take_backup, write_backup
 from deploy.data.copy import copy_backup
+from deploy.data.encryption import decrypted
 from deploy.data.postgres_store import PostgresStore
 from deploy.data.pull import bring, home_of, masked, masks_of
 from deploy.data.repository import LATEST, Repository, Stored, Writing
@@ -18,7 +19,7 @@ from deploy.model.errors import UsageError
 from deploy.model.settings import LOCAL
 from deploy.tasks.app import App
 from deploy.tasks.base import HOST_HELP, YES_HELP, task
-from deploy.tasks.place import BACKUP_HELP, ONLY_HELP, Place, place_of
+from deploy.tasks.place import BACKUP_HELP, ONLY_HELP, Place, have_age, place_of
 from deploy.tasks.restore import put_in_place
 from deploy.ui.units import age
 
@@ -130,10 +131,15 @@ def _bring(app: App, source: Place, stored: Stored, only: Iterable[str], target:
     )
     origin = Origin(target.project, stored.manifest.release, Label.PULLED, whoami())
 
+    have_age(app, source, found)
+    have_age(app, target)
+    identity = source.environment.encryption.identity
+
     def parts(writing: Writing) -> Iterator[Part]:
-        for part, (name, owner) in homes:
-            with masked(source.repository, stored, part, masks, writing.step) as (server, scratch):
-                yield bring(server, scratch, part, writing, database=name, owner=owner)
+        with decrypted(source.repository, stored.manifest, found, identity, app.console) as (repository, manifest):
+            for part, (name, owner) in homes:
+                with masked(repository, manifest, part.plain, masks, writing.step) as (server, scratch):
+                    yield bring(server, scratch, part.plain, writing, database=name, owner=owner)
 
     with app.console.step(f"Mask {titles} on {source.where} and bring it to {target.where}") as step:
         made = write_backup(target.repository, origin, now, step, parts)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.conftest import RemoteHost, new_shop, raise_host
+from tests.lab.conftest import RemoteHost, new_shop, public_key, raise_host
 from tests.lab.terminal import Terminal
 from tests.project import Project, docker, eventually
 
@@ -20,21 +20,31 @@ services:
     volumes: [pg:/var/lib/postgresql/data]
     healthcheck:
       {test: [CMD, pg_isready, -h, 127.0.0.1, -U, shop], interval: 10s, start_period: 20s, start_interval: 250ms}
+  worker:
+    image: postgres:17
+    command: [sleep, infinity]
+    init: true
+    environment: {VERSION: "1"}
+    x-deploy: {kind: worker, pending: "false", migrate: "true"}
 volumes:
   pg:
 """
-ENVIRONMENTS = {
-    "prod": {"mask": {"customers": {"name": "'customer ' || id"}}},
-    "staging": {"compose": ["compose.yaml"], "data_from": ["prod", "dev"]},
-}
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """A shop of which only the database is left, with a staging environment beside production."""
+    """A shop of which only the database is left, with a staging environment beside production, which encrypts."""
     with new_shop(tmp_path_factory.mktemp("travel"), "travel") as project:
         (project.root / "compose.yaml").write_text(COMPOSE)
-        (project.root / "invoke.yaml").write_text(json.dumps({"deploy": {"environments": ENVIRONMENTS}}))
+        public, key = public_key(project.root / "key"), str(project.root / "key")
+        environments = {
+            "prod": {
+                "mask": {"customers": {"name": "'customer ' || id"}},
+                "encryption": {"recipients": [public], "identity": key},
+            },
+            "staging": {"data_from": ["prod", "dev"]},
+        }
+        (project.root / "invoke.yaml").write_text(json.dumps({"deploy": {"environments": environments}}))
         yield project
 
 
@@ -53,6 +63,23 @@ def sql(project: Project, host: RemoteHost, statement: str, env: str = "prod") -
     name = project.name if env == "prod" else f"{project.name}-{env}"
     psql = ("psql", "-U", "shop", "-v", "ON_ERROR_STOP=1", "-Atqc", statement)
     return host.run("docker", "exec", f"{name}-data-db-1", *psql)
+
+
+def files(project: Project, host: RemoteHost, label: str) -> list[str]:
+    """Of the newest backup of production with a label."""
+    listed = json.loads(project.inv("db.backups", "--env", "prod", *AT, "--json").stdout)
+    name = next(one["id"] for one in reversed(listed) if one["label"] == label)
+    return host.sh(f"ls /opt/{project.name}/backups/{name}").split()
+
+
+def test_backups_of_production_are_encrypted_whoever_takes_them(project: Project, released: RemoteHost) -> None:
+    project.edit("compose.yaml", '"1"', '"2"')
+    project.inv("prod.deploy", *AT, "--yes")
+
+    for label in ("manual", "pre-migrate"):
+        assert files(project, released, label) == ["db.roles.sql.age", "db.shop.dump.age", "manifest.json"]
+    assert "is proved" in project.inv("db.drill", "--env", "prod", *AT).stderr
+    assert released.sh(f"ls -A /opt/{project.name}/backups | grep decrypted || true") == ""
 
 
 def test_production_is_cloned_to_staging_masked(project: Project, released: RemoteHost) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from deploy.model.errors import UsageError
-from deploy.model.settings import Acme, environment_names, parse_settings
+from deploy.model.settings import Acme, Encryption, environment_names, parse_settings
 
 
 def test_an_empty_configuration_gives_dev_and_prod() -> None:
@@ -140,3 +140,27 @@ def test_disk_that_must_stay_free_is_a_share_or_a_size(text: object, free: int) 
 def test_disk_that_cannot_stay_free_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"environments\.prod\.keep_free: .* is neither a share nor a size"):
         parse_settings({"environments": {"prod": {"keep_free": text}}}, folder="shop")
+
+
+def test_backups_are_encrypted_for_public_keys() -> None:
+    keys = ["age1" + "q" * 58, "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5 ada@laptop"]
+    raw = {"environments": {"prod": {"encryption": {"recipients": keys, "identity": "~/key"}}}}
+    found = parse_settings(raw, folder="shop").environment("prod").encryption
+    assert found == Encryption(tuple(keys), "~/key")
+
+
+@pytest.mark.parametrize(
+    ("encryption", "said"),
+    [
+        ("age1", "is not a mapping"),
+        ({"recipient": "age1"}, "did you mean 'recipients'"),
+        ({"identity": "~/key"}, "recipients is empty"),
+        ({"recipients": "ada"}, "'ada' is no public key"),
+        ({"recipients": "AGE-SECRET-KEY-1QQQ"}, "a private key: take it out"),
+    ],
+)
+def test_an_encryption_that_nobody_could_undo_is_refused(encryption: object, said: str) -> None:
+    with pytest.raises(UsageError) as error:
+        parse_settings({"environments": {"prod": {"encryption": encryption}}}, folder="shop")
+    assert said in f"{error.value.message} {error.value.remedy}"
+    assert "QQQ" not in f"{error.value.message} {error.value.remedy}"

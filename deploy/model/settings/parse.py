@@ -10,7 +10,7 @@ from typing import Any
 
 from deploy.model.errors import UsageError, nearest
 from deploy.model.retention import Retention
-from deploy.model.settings.values import LOCAL, Acme, Environment, KeepFree, Settings
+from deploy.model.settings.values import LOCAL, Acme, Encryption, Environment, KeepFree, Settings
 from deploy.model.waves import AT_ONCE, CANARY, Wave, parse_waves
 
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
@@ -39,6 +39,7 @@ KEYS = {
         "backup_max_age_h",
         "proof_max_age_h",
         "backup_keep",
+        "encryption",
         "mask",
         "data_from",
         "waves",
@@ -46,6 +47,7 @@ KEYS = {
         "builder",
     ),
     "environments.*.acme": ("email", "server", "ca"),
+    "environments.*.encryption": ("recipients", "identity"),
     "environments.*.backup_keep": tuple(one.name for one in dataclasses.fields(Retention)),
 }
 HOST_NAME = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
@@ -118,6 +120,7 @@ def _environment(name: str, raw: Any, project: str, stack: str, source: str) -> 
         backup_max_age_h=_number(raw, "backup_max_age_h", 0, source, where, least=0),
         proof_max_age_h=_number(raw, "proof_max_age_h", 0, source, where, least=0),
         backup_keep=_retention(raw.get("backup_keep"), f"{where}.backup_keep", source),
+        encryption=_encryption(raw.get("encryption"), f"{where}.encryption", source),
         mask=_masks(raw.get("mask"), f"{source}: deploy.{where}.mask"),
         data_from=_texts(raw, "data_from", source, where),
         waves=_waves(raw.get("waves"), f"{source}: deploy.{where}.waves"),
@@ -137,6 +140,22 @@ def _masks(raw: Any, where: str) -> dict[str, dict[str, str]]:
                 "for example email: \"'x@example.com'\"",
             )
     return {str(table): {str(column): text for column, text in columns.items()} for table, columns in tables.items()}
+
+
+def _encryption(raw: Any, where: str, source: str) -> Encryption:
+    if raw is None:
+        return Encryption()
+    if not isinstance(raw, Mapping):
+        raise UsageError(f"{source}: deploy.{where} is not a mapping", "write public keys under recipients:")
+    _check_keys(raw, "environments.*.encryption", where, source)
+    recipients = _texts(raw, "recipients", source, where)
+    for one in recipients:
+        if not re.fullmatch(r"age1[a-z0-9]{58,}|ssh-(ed25519|rsa) [A-Za-z0-9+/=]+( .*)?", one):
+            kind = "a private key: take it out" if "SECRET-KEY" in one else f"'{one}' is no public key"
+            raise UsageError(f"{source}: deploy.{where}.recipients: {kind}", "age-keygen prints one: age1…")
+    if not recipients:
+        raise UsageError(f"{source}: deploy.{where}.recipients is empty", "nobody could read what is encrypted")
+    return Encryption(recipients, _text(raw, "identity", "", source, where))
 
 
 def _retention(raw: Any, where: str, source: str) -> Retention:

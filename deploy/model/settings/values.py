@@ -41,6 +41,16 @@ class KeepFree:
 
 
 @dataclass(frozen=True)
+class Encryption:
+    """Who can read backups."""
+
+    recipients: tuple[str, ...] = ()
+    """Public keys of age or SSH; backups are not encrypted where there is none."""
+    identity: str = ""
+    """File of this machine with the private key of one of them, for drills and restores."""
+
+
+@dataclass(frozen=True)
 class Environment:
     """A named target: compose files, env file and hosts."""
 
@@ -73,6 +83,7 @@ class Environment:
     """How old the newest backup that a drill has found good may be, in hours; 0: any age."""
     backup_keep: Retention = field(default_factory=Retention)
     """How many backups `db.prune` keeps."""
+    encryption: Encryption = Encryption()
     mask: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Tables and their columns that `db.pull` replaces by an SQL expression each, before anything leaves the host."""
     data_from: tuple[str, ...] = ()
