@@ -153,11 +153,11 @@ class Postgres:
             session.write(b"COMMIT;\n")
             session.close_stdin()
 
-    def dump(self, database: str, snapshot: Snapshot, server_version: str) -> Command:
-        """`pg_dump` to standard output in the custom format."""
+    def dump(self, database: str, snapshot: Snapshot, server_version: str, *, packed: bool = True) -> Command:
+        """`pg_dump` to standard output in the custom format; not `packed` for what is packed on its way."""
         options = (
             "--format=custom",
-            compression(server_version),
+            compression(server_version) if packed else "--compress=0",
             f"--lock-wait-timeout={LOCK_TIMEOUT}",
             f"--snapshot={snapshot.id}",
         )

@@ -47,17 +47,20 @@ class PostgresStore(Store):
         about = server.about(name)
         what = f"{self._service}/{name}"
         with server.snapshot(name) as snapshot:
-            command = server.dump(name, snapshot, about.server_version)
-            written = writing.take(file, command, what=what, magic="PGDMP", of_bytes=about.size_bytes)
+            # pg_dump's own packing makes all that comes after a changed row another
+            command = server.dump(name, snapshot, about.server_version, packed=not writing.alike)
+            written = writing.take(
+                file, command, what=what, magic="PGDMP", pack=writing.alike, of_bytes=about.size_bytes
+            )
             writing.step.show(f"{what}: counting")
             tables = snapshot.tables()
         writing.step.show(f"{what}: reading it back")
-        verify_readable(server, lambda command: writing.feed(file, command), what, tables)
+        verify_readable(server, lambda command: writing.feed(written.name, command), what, tables)
         return Part(
             StoreKind.POSTGRES,
             self._service,
             name,
-            file,
+            written.name,
             written.size_bytes,
             written.sha256,
             tables,

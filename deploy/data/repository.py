@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from deploy.model.backup import PARTIAL_SUFFIX, Label, Manifest, Part, Proof
 from deploy.model.command import Command
 from deploy.model.errors import CommandError, DeployError, UsageError
+from deploy.model.settings import Environment
 from deploy.shell import Completed, OnLine, Shell
 from deploy.shell.base import CHUNK_BYTES, lines_of
 from deploy.shell.packaged import packaged
@@ -62,6 +63,14 @@ class Repository:
     """Who can decrypt what is written here, as age names them; nothing is encrypted for nobody."""
     decrypted: str = ""
     """The folder in which one backup's parts are, decrypted; empty for where they always are."""
+    alike: bool = False
+    """Whether a backup is to share as many of its bytes as can be with the one before, for a place that keeps equal
+    ones once; it takes longer to make."""
+
+    @classmethod
+    def of(cls, environment: Environment, shell: Shell, folder: str) -> Repository:
+        """A folder in which an environment's backups are as its settings want them."""
+        return cls(shell, folder, environment.encryption.recipients, alike=environment.offsite is not None)
 
     def script(self, name: str, *arguments: str | int) -> Command:
         """One of the scripts of `data/scripts` that work on the folder."""
@@ -184,6 +193,7 @@ class Writing:
     def __init__(self, repository: Repository, backup_id: str, step: Step) -> None:
         self._repository = repository
         self._folder = f"{repository.folder}/.{backup_id}{PARTIAL_SUFFIX}"
+        self.alike = repository.alike
         self.step = step
 
     def take(

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from deploy.model.envfile import fill_example
+from deploy.model.errors import UsageError
 
 
 def write_whole(path: Path, text: str, *, mode: int = 0o600) -> None:
@@ -23,6 +24,20 @@ def write_whole(path: Path, text: str, *, mode: int = 0o600) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """Variables of an env file, as compose reads it; none where there is no file. Holds the values of secrets.
+
+    Raises UsageError for a value of several lines.
+    """
+    from dotenv import dotenv_values
+
+    values = {name: value or "" for name, value in dotenv_values(path, interpolate=False).items()}
+    for name, value in values.items():
+        if "\n" in value:
+            raise UsageError(f"{path.name}: {name} has several lines", "a variable for restic has one")
+    return values
 
 
 def create_env_file(path: Path, example: Path) -> tuple[str, ...]:

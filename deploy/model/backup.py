@@ -191,14 +191,18 @@ class Proof:
 def by_hand(part: Part) -> list[str]:
     """How to restore a part with the store's own tools alone: commands, one per line."""
     if part.encrypted:
-        return [f"age --decrypt --identity IDENTITY --output {part.plain.file} {part.file}", *by_hand(part.plain)]
+        return [f"age --decrypt --identity IDENTITY --output {part.plain.file} {part.file}", *_by_hand(part.plain)]
+    return _by_hand(part)
+
+
+def _by_hand(part: Part) -> list[str]:
     match part.kind:
         case StoreKind.POSTGRES:
             encoding, owner = part.facts["encoding"], part.facts["owner"]
-            return [
-                f"createdb --template=template0 --encoding={encoding} --owner={owner} NEW_NAME",
-                f"pg_restore --exit-on-error --dbname=NEW_NAME {part.file}",
-            ]
+            create = f"createdb --template=template0 --encoding={encoding} --owner={owner} NEW_NAME"
+            if part.file.endswith(".dump"):
+                return [create, f"pg_restore --exit-on-error --dbname=NEW_NAME {part.file}"]
+            return [create, f"{_unpack(part.file)} | pg_restore --exit-on-error --dbname=NEW_NAME"]
         case StoreKind.ROLES:
             return [f"psql --dbname=postgres --file={part.file}"]
         case StoreKind.REDIS:
@@ -211,8 +215,11 @@ def by_hand(part: Part) -> list[str]:
             path = f"/collections/{part.name}/snapshots/upload?priority=snapshot"
             return [f"curl --fail --form snapshot=@{part.file} http://SERVER:6333{path}"]
         case StoreKind.FILES:
-            unpack = "zstd -dc" if part.file.endswith(".zst") else "gzip -dc"
-            return [f"{unpack} {part.file} | tar --numeric-owner -xpf - -C FOLDER"]
+            return [f"{_unpack(part.file)} | tar --numeric-owner -xpf - -C FOLDER"]
+
+
+def _unpack(file: str) -> str:
+    return f"{'zstd' if file.endswith('.zst') else 'gzip'} -dc {file}"
 
 
 def backup_id(project: str, now: datetime) -> str:

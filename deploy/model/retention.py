@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol
 
-from deploy.model.backup import Label, Manifest
+from deploy.model.backup import Label
 
 AUTOMATIC = frozenset({Label.PRE_MIGRATE, Label.PRE_RESTORE, Label.TAKE_OVER, Label.PULLED})
 """Taken before something dangerous: a class of its own, of which only the newest count."""
@@ -25,8 +26,24 @@ class Retention:
     """Of each label that we take a backup under by ourselves."""
 
 
+class RecoveryPoint(Protocol):
+    """What is asked of a backup, wherever it is."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def label(self) -> Label: ...
+
+    @property
+    def started_at(self) -> datetime: ...
+
+    @property
+    def services(self) -> frozenset[str]: ...
+
+
 def retained(
-    manifests: Iterable[Manifest], proved: Iterable[str], retention: Retention
+    manifests: Iterable[RecoveryPoint], proved: Iterable[str], retention: Retention
 ) -> Mapping[str, tuple[str, ...]]:
     """Ids of the backups to keep, each with the reasons why.
 
@@ -54,22 +71,22 @@ def retained(
     return {name: tuple(dict.fromkeys(reasons)) for name, reasons in why.items()}
 
 
-def _keep(why: defaultdict[str, list[str]], kept: Iterable[Manifest], reason: str) -> None:
+def _keep(why: defaultdict[str, list[str]], kept: Iterable[RecoveryPoint], reason: str) -> None:
     for one in kept:
         why[one.id].append(reason)
 
 
-def _by_services(manifests: Sequence[Manifest]) -> Iterable[list[Manifest]]:
+def _by_services(manifests: Sequence[RecoveryPoint]) -> Iterable[list[RecoveryPoint]]:
     """A backup of one database does not stand in for one of everything."""
-    groups: defaultdict[frozenset[str], list[Manifest]] = defaultdict(list)
+    groups: defaultdict[frozenset[str], list[RecoveryPoint]] = defaultdict(list)
     for one in manifests:
         groups[one.services].append(one)
     return groups.values()
 
 
-def _first_of_each(newest_first: Iterable[Manifest], unit: str) -> list[Manifest]:
+def _first_of_each(newest_first: Iterable[RecoveryPoint], unit: str) -> list[RecoveryPoint]:
     """The newest of each day, week or month."""
-    found: dict[str, Manifest] = {}
+    found: dict[str, RecoveryPoint] = {}
     for one in newest_first:
         found.setdefault(_period(one.started_at, unit), one)
     return list(found.values())

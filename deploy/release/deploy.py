@@ -8,13 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from deploy.data.encryption import IMAGE as AGE
 from deploy.engine.bases import BaseImages, needed_images
 from deploy.engine.dockerfiles import dockerfile_text
 from deploy.engine.frontends import readable
 from deploy.engine.images import build, missing
 from deploy.engine.platforms import builder_platforms, is_native
-from deploy.engine.tools import make_age
 from deploy.model.checks import Problem, check_builder, check_by_hand, check_host, needed_on_host, require_none
 from deploy.model.deeds import differences
 from deploy.model.edge import images as edge_images
@@ -42,7 +40,7 @@ from deploy.release.site import Site
 from deploy.release.stage import StageRelease
 from deploy.release.start import StartRelease, TakeOverWorkers
 from deploy.release.steps import Action, run_all
-from deploy.release.tools import BringAge
+from deploy.release.tools import bring_age
 from deploy.shell import LocalShell
 from deploy.ui import Console, Step
 from deploy.ui.reports import seen
@@ -133,8 +131,6 @@ def obtain_and_build(
     for image in plan.push:
         if not image.startswith(f"{plan.project}/"):
             bases.ensure_for(own.get(image, prepared.platform), image)
-    if _encrypts(prepared, plan):
-        make_age(local, console, prepared.root, AGE)
     if services:
         sources = [prepared.sources[name] for name in plan.build]
         builder = prepared.environment.builder
@@ -154,6 +150,8 @@ def deploy(
     Raises DeployError when it cannot be; users then still get what they got before.
     """
     began = time.monotonic()
+    if _encrypts(prepared, plan):
+        bring_age(site, local, console, prepared.root)
     with locked(site, purpose(plan), datetime.now(UTC), console, under=under) as hold:
         change = Change(site, prepared.environment, _unchanged(hold.facts, plan, console), prepared.record)
         with keep_journal(hold, _entry(prepared.record, plan), change) as seconds:
@@ -216,7 +214,6 @@ def deploy_actions(prepared: Prepared, plan: Plan, change: Change, local: LocalS
     found = [name for name in migrating if "migrate" in prepared.stack.services[name].options.found]
     return [
         Push(change, plan.push, local),
-        *([BringAge(change, local)] if _encrypts(prepared, plan) else []),
         StageRelease(change, prepared),
         *_data_steps(change),
         MakeNetworks(change),

@@ -18,7 +18,7 @@ from deploy.release.site import Site
 
 def repository_of(site: Site, environment: Environment) -> Repository:
     """The backups of a project on its host."""
-    return Repository(site.shell, str(site.layout.backups), environment.encryption.recipients)
+    return Repository.of(environment, site.shell, str(site.layout.backups))
 
 
 def projects_of(site: Site, record: ReleaseRecord) -> tuple[str, ...]:

@@ -1,36 +1,39 @@
-"""Bringing programs that backups need to a host, as images come there: nothing is installed."""
+"""Bringing programs that backups need to a host, as its other images come there: nothing is installed."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 from deploy.data.encryption import IMAGE as AGE
+from deploy.engine.bases import BaseImages
 from deploy.engine.images import missing
+from deploy.engine.tools import make_age
+from deploy.model.offsite import IMAGE as RESTIC
 from deploy.push.send import push_images
-from deploy.release.change import Change
 from deploy.release.push import receiver
 from deploy.release.site import Site
-from deploy.release.steps import Action
 from deploy.shell import LocalShell
-from deploy.ui import Step
+from deploy.ui import Console
 from deploy.ui.units import size
 
 
-def bring(site: Site, image: str, local: LocalShell, step: Step) -> None:
-    """See that a host has an image that this machine has."""
+def bring_restic(site: Site, local: LocalShell, console: Console, root: Path) -> None:
+    """See that a host has restic. Raises DeployError where it can neither be pulled nor made here."""
+    _bring(site, RESTIC, local, console, BaseImages(local, console, root).ensure_for)
+
+
+def bring_age(site: Site, local: LocalShell, console: Console, root: Path) -> None:
+    """See that a host has age. Raises DeployError where it cannot be made here."""
+    _bring(site, AGE, local, console, lambda platform, _: make_age(local, console, root, AGE, platform))
+
+
+def _bring(site: Site, image: str, local: LocalShell, console: Console, make: Callable[[str, str], None]) -> None:
+    """`make` has this machine have an image for a platform, where it has to be sent."""
     if not missing(site.shell, [image]):
-        step.result = "it is there"
         return
-    sent = push_images(local, receiver(site, site.first_look), [image], step, earlier={})
-    step.result = f"{size(sent.sent_bytes)} sent"
-
-
-class BringAge(Action):
-    """Brings what backups are encrypted with to the host, before one is taken there."""
-
-    title = "Bring age"
-
-    def __init__(self, change: Change, local: LocalShell) -> None:
-        self._change = change
-        self._local = local
-
-    def run(self, step: Step) -> None:
-        bring(self._change.site, AGE, self._local, step)
+    facts = site.first_look
+    make(f"linux/{facts.architecture}", image)
+    with console.step(f"Bring {image} to {site.shell.name}") as step:
+        sent = push_images(local, receiver(site, facts), [image], step, earlier={})
+        step.result = f"{size(sent.sent_bytes)} sent"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Container
+from contextlib import nullcontext
 from datetime import UTC, datetime
 
 from invoke.collection import Collection
@@ -15,16 +17,27 @@ from deploy.data.repository import LATEST, Stored
 from deploy.model.backup import Label, StoreKind, chosen
 from deploy.model.command import Command
 from deploy.model.errors import DeployError, UsageError
+from deploy.model.offsite import Copy
 from deploy.model.retention import retained
 from deploy.model.settings import LOCAL
 from deploy.model.stack import one_service
 from deploy.tasks.app import App
 from deploy.tasks.base import HOST_HELP, JSON_HELP, YES_HELP, task
-from deploy.tasks.place import BACKUP_HELP, ENV_HELP, ONLY_HELP, PLACE_HELP, environment_of, have_age, place_of
+from deploy.tasks.offsite import (
+    bring_off_after_backup,
+    check,
+    copies_of,
+    find,
+    on_trial,
+    prune_offsite,
+    upload,
+)
+from deploy.tasks.place import BACKUP_HELP, ENV_HELP, ONLY_HELP, PLACE_HELP, Place, environment_of, have_age, place_of
 from deploy.tasks.restore import restore_
 from deploy.tasks.travel import clone, fetch, pull, push, send
 from deploy.ui.units import age, count, duration, size
 
+HEADINGS = ("backup", "age", "size", "rows", "stores", "label", "release", "proved", "off-site", "problem")
 SERVICE_HELP = "the database service, where the stack has more than one"
 
 
@@ -32,7 +45,8 @@ SERVICE_HELP = "the database service, where the stack has more than one"
 def backup(app: App, host: list[str], only: list[str], env: str = LOCAL) -> None:
     """Back up every store: copied, read back with its own tools, and only then given a name.
 
-    Databases, Redis, volumes and folders that services write to become one recovery point. On a host it stays there.
+    Databases, Redis, volumes and folders that services write to become one recovery point. On a host it stays there,
+    and is copied off-site where invoke.yaml says to where; status 3 when only that failed.
     Example: inv db.backup --env prod --host deploy@app1.example.com
     """
     from deploy.release.prepare import whoami
@@ -58,49 +72,85 @@ def backup(app: App, host: list[str], only: list[str], env: str = LOCAL) -> None
             f"{made.id} is complete and readable: {size(made.size_bytes)}, {told(made.parts)}, "
             f"{duration(made.duration_s)}."
         )
+        bring_off_after_backup(app, place, made.id)
         app.console.say(
             f"Next: inv db.drill{place.words} proves that it can be restored; inv db.backups{place.words} lists all."
         )
 
 
-@task(iterable=("host",), help=PLACE_HELP | {"json": JSON_HELP})
-def backups(app: App, host: list[str], env: str = LOCAL, json: bool = False) -> None:
+@task(
+    iterable=("host",),
+    help=PLACE_HELP
+    | {
+        "offsite": "look into the off-site repository, and list those that are only there, too",
+        "json": JSON_HELP,
+    },
+)
+def backups(app: App, host: list[str], env: str = LOCAL, offsite: bool = False, json: bool = False) -> None:
     """List the backups, oldest first: age, size, what is in them, what a drill found; damaged ones are named.
 
+    Whether one is off-site is as it was when that was last looked at; --offsite looks.
     Example: inv db.backups --env prod --host app1
     """
     with place_of(app, env, host) as place:
+        copies = {one.id: one for one in copies_of(app, place, ask=offsite)}
         stored = place.repository.backups()
+        here = {one.manifest.id for one in stored}
+        away = [one for one in copies.values() if offsite and one.id not in here]
+        known = copies.keys() if place.environment.offsite else None
         if json:
-            app.console.json([_document(one) for one in stored])
+            app.console.json([*map(_copy_document, away), *(_document(one, known) for one in stored)])
             return
         now = datetime.now(UTC)
-        app.console.table(
-            ("backup", "age", "size", "rows", "stores", "label", "release", "proved", "problem"),
-            [
-                (
-                    one.manifest.id,
-                    age(one.manifest.started_at, now),
-                    size(one.manifest.size_bytes),
-                    str(one.manifest.rows),
-                    ", ".join(part.title for part in one.manifest.parts if part.kind != StoreKind.ROLES),
-                    str(one.manifest.label),
-                    one.manifest.release,
-                    _proof(one, now),
-                    one.problem,
-                )
-                for one in stored
-            ],
-        )
+        rows = [
+            *((one.started_at, _copy_row(one, now)) for one in away),
+            *((one.manifest.started_at, _row(one, now, known)) for one in stored),
+        ]
+        app.console.table(HEADINGS, [row for _, row in sorted(rows)])
         for name, size_bytes in place.repository.unfinished().items():
             app.console.warn(
                 f"{name} ({size(size_bytes)}) is no backup: it is being made, or was left by a run that was killed; "
                 "the next inv db.backup removes it"
             )
-        app.console.say(f"{count(len(stored), 'backup')} in {place.repository.folder} on {place.where}.")
+        elsewhere = f"; {count(len(away), 'other')} off-site only" if away else ""
+        app.console.say(f"{count(len(stored), 'backup')} in {place.repository.folder} on {place.where}{elsewhere}.")
 
 
-def _document(one: Stored) -> dict[str, object]:
+def _row(one: Stored, now: datetime, known: Container[str] | None) -> tuple[str, ...]:
+    manifest = one.manifest
+    return (
+        manifest.id,
+        age(manifest.started_at, now),
+        size(manifest.size_bytes),
+        str(manifest.rows),
+        ", ".join(part.title for part in manifest.parts if part.kind != StoreKind.ROLES),
+        str(manifest.label),
+        manifest.release,
+        _proof(one, now),
+        "" if known is None else "yes" if manifest.id in known else "no",
+        one.problem,
+    )
+
+
+def _copy_row(one: Copy, now: datetime) -> tuple[str, ...]:
+    stores = ", ".join(sorted(one.services))
+    about = (str(one.label), one.release, "", "only", "")
+    return (one.id, age(one.started_at, now), size(one.size_bytes), "", stores, *about)
+
+
+def _copy_document(one: Copy) -> dict[str, object]:
+    return {
+        "id": one.id,
+        "bytes": one.size_bytes,
+        "started_at": one.started_at.isoformat(),
+        "label": one.label,
+        "release": one.release,
+        "here": False,
+        "offsite": True,
+    }
+
+
+def _document(one: Stored, known: Container[str] | None) -> dict[str, object]:
     manifest, proof = one.manifest, one.proof
     return {
         "id": manifest.id,
@@ -123,6 +173,8 @@ def _document(one: Stored) -> dict[str, object]:
         if proof
         else None,
         "problem": one.problem,
+        "here": True,
+        "offsite": None if known is None else manifest.id in known,
     }
 
 
@@ -132,8 +184,18 @@ def _proof(one: Stored, now: datetime) -> str:
     return f"{age(one.proof.at, now)}, {duration(one.proof.recover_s)}" if one.proof.ok else "failed"
 
 
-@task(iterable=("host", "only"), help=PLACE_HELP | {"backup": f"{BACKUP_HELP}, the default", "only": ONLY_HELP})
-def drill(app: App, host: list[str], only: list[str], backup: str = LATEST, env: str = LOCAL) -> None:
+@task(
+    iterable=("host", "only"),
+    help=PLACE_HELP
+    | {
+        "backup": f"{BACKUP_HELP}, the default",
+        "only": ONLY_HELP,
+        "offsite": "prove the copy that is off-site, as it comes back from there",
+    },
+)
+def drill(
+    app: App, host: list[str], only: list[str], backup: str = LATEST, env: str = LOCAL, offsite: bool = False
+) -> None:
     """Prove a backup: restored into containers that nobody uses, every row compared, and thrown away.
 
     Servers are of the images that the backup was made from; what runs is not touched. What was found stands in
@@ -142,13 +204,17 @@ def drill(app: App, host: list[str], only: list[str], backup: str = LATEST, env:
     from deploy.release.prepare import whoami
 
     with place_of(app, env, host) as place:
-        stored = place.repository.find(backup)
-        parts = chosen(stored.manifest.parts, only)
-        have_age(app, place, parts)
-        identity = place.environment.encryption.identity
-        trial = Drill(place.repository, stored, place.images, place.wanted.proofs, app.console, identity)
-        proof = trial.run(parts, datetime.now(UTC), whoami())
-        name = stored.manifest.id
+        repository = place.repository
+        trial_of = on_trial(app, place, backup) if offsite else nullcontext((repository, find(app, place, backup)))
+        with trial_of as (source, stored):
+            parts = chosen(stored.manifest.parts, only)
+            have_age(app, place, parts)
+            identity = place.environment.encryption.identity
+            trial = Drill(source, stored, place.images, place.wanted.proofs, app.console, identity)
+            proof = trial.run(parts, datetime.now(UTC), whoami())
+        if offsite and any(one.manifest == stored.manifest for one in repository.backups()):
+            repository.note(stored.manifest, proof)
+        name, came = stored.manifest.id, ", as it came from off-site," if offsite else ""
         if not proof.ok:
             for problem in proof.problems:
                 app.console.error(f"✗ {problem}")
@@ -157,8 +223,8 @@ def drill(app: App, host: list[str], only: list[str], backup: str = LATEST, env:
                 f"take a new one and prove it: inv db.backup{place.words}",
             )
         app.console.good(
-            f"{name} is proved: {size(sum(part.size_bytes for part in parts))}, {told(parts)} were restored and are "
-            f"equal after {duration(proof.recover_s)}."
+            f"{name}{came} is proved: {size(sum(part.size_bytes for part in parts))}, {told(parts)} were restored "
+            f"and are equal after {duration(proof.recover_s)}."
         )
         app.console.say(
             f"Next: inv db.backups{place.words} lists what is proved; inv db.prune{place.words} removes old ones."
@@ -169,35 +235,42 @@ def drill(app: App, host: list[str], only: list[str], backup: str = LATEST, env:
 def prune(app: App, host: list[str], env: str = LOCAL, yes: bool = False) -> None:
     """Remove old backups, and say why each other one is kept (backup_keep in invoke.yaml).
 
-    The newest and the newest proved are never removed. `inv --dry db.prune` removes nothing.
+    The newest and the newest proved are never removed. `inv --dry db.prune` removes nothing. Where there are copies
+    off-site, old ones are removed there too (offsite.keep); status 3 when only that failed.
     Example: inv db.prune --env prod --host app1 --yes
     """
+    with place_of(app, env, host) as place:
+        _prune_here(app, place, yes=yes)
+        if place.environment.offsite:
+            prune_offsite(app, place, yes=yes)
+
+
+def _prune_here(app: App, place: Place, *, yes: bool) -> None:
     from deploy.release.prepare import whoami
 
-    with place_of(app, env, host) as place:
-        stored = place.repository.backups()
-        good = [one.manifest for one in stored if not one.problem]
-        proved = [one.manifest.id for one in stored if one.proved]
-        kept = retained(good, proved, place.environment.backup_keep)
-        gone = [one for one in stored if one.manifest.id not in kept]
-        for one in stored:
-            why = ", ".join(kept.get(one.manifest.id, ())) or one.problem or "older than what is kept"
-            app.console.data(f"{'keep  ' if one.manifest.id in kept else 'remove'}  {one.manifest.id}  {why}")
-        if not gone:
-            app.console.good(f"There is nothing to remove: {count(len(stored), 'backup')} on {place.where}.")
-            return
-        freed = size(sum(one.manifest.size_bytes for one in gone))
-        if app.dry:
-            app.console.say(f"{count(len(gone), 'backup')} would be removed, {freed}.")
-            return
-        app.console.confirm(
-            f"Remove {count(len(gone), 'backup')} on {place.where}, {freed}?",
-            yes=yes,
-            consequence="backups that are removed are gone",
-        )
-        with place.repository.locked(f"{whoami()}: prune"):
-            place.repository.remove(one.manifest.id for one in gone)
-        app.console.good(f"Removed {count(len(gone), 'backup')} on {place.where}, {freed}; {len(kept)} are kept.")
+    stored = place.repository.backups()
+    good = [one.manifest for one in stored if not one.problem]
+    proved = [one.manifest.id for one in stored if one.proved]
+    kept = retained(good, proved, place.environment.backup_keep)
+    gone = [one for one in stored if one.manifest.id not in kept]
+    for one in stored:
+        why = ", ".join(kept.get(one.manifest.id, ())) or one.problem or "older than what is kept"
+        app.console.data(f"{'keep  ' if one.manifest.id in kept else 'remove'}  {one.manifest.id}  {why}")
+    if not gone:
+        app.console.good(f"There is nothing to remove: {count(len(stored), 'backup')} on {place.where}.")
+        return
+    freed = size(sum(one.manifest.size_bytes for one in gone))
+    if app.dry:
+        app.console.say(f"{count(len(gone), 'backup')} would be removed, {freed}.")
+        return
+    app.console.confirm(
+        f"Remove {count(len(gone), 'backup')} on {place.where}, {freed}?",
+        yes=yes,
+        consequence="backups that are removed are gone",
+    )
+    with place.repository.locked(f"{whoami()}: prune"):
+        place.repository.remove(one.manifest.id for one in gone)
+    app.console.good(f"Removed {count(len(gone), 'backup')} on {place.where}, {freed}; {len(kept)} are kept.")
 
 
 @task(iterable=("host",), help=PLACE_HELP | {"service": SERVICE_HELP})
@@ -247,4 +320,6 @@ def migrate(app: App, host: list[str], env: str = LOCAL, service: str = "") -> N
 
 
 def collection() -> Collection:
-    return Collection("db", backup, backups, clone, drill, fetch, migrate, prune, pull, push, restore_, send, shell)
+    return Collection(
+        "db", backup, backups, check, clone, drill, fetch, migrate, prune, pull, push, restore_, send, shell, upload
+    )

@@ -37,17 +37,22 @@ SERVICE_HELP = "only this service"
 EDGE = "edge"
 
 
-def newest_of(site: Site, facts: Facts, environment: Environment) -> tuple[Newest, Newest]:
-    """The newest complete backup of each store of the live release, and the newest that a drill has found good."""
+def newest_of(site: Site, facts: Facts, environment: Environment) -> tuple[Newest, Newest, Newest]:
+    """The newest complete backup of each store of the live release, that a drill has found good, that is off-site."""
     from deploy.data.find import store_kind
+    from deploy.data.offsite import known_copies
     from deploy.release.stores import repository_of
 
     services = facts.live.services if facts.live else {}
     data = {name: one for name, one in services.items() if one.kind == Kind.DATA}
     known = [name for name, one in data.items() if one.backup is not False and store_kind(one.runs)]
-    stored = repository_of(site, environment).backups() if known else ()
+    repository = repository_of(site, environment)
+    stored = repository.backups() if known else ()
+    away = known_copies(repository, environment.offsite) if environment.offsite and known else None
+    there = {one.id for one in away.copies} if away else set()
     good = newest_backups((one.manifest for one in stored if not one.problem), known)
-    return good, newest_backups((one.manifest for one in stored if one.proved), known)
+    proved = newest_backups((one.manifest for one in stored if one.proved), known)
+    return good, proved, newest_backups((one.manifest for one in stored if one.manifest.id in there), known)
 
 
 def _backup_document(service: str, manifest: Manifest | None, proved: Manifest | None) -> dict[str, Any]:
@@ -80,9 +85,12 @@ def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # on
         for spec in app.hosts(environment, host):
             with app.site(environment, spec) as site:
                 facts = site.facts()
-                usage, (newest, proved) = site.usage(), newest_of(site, facts, environment)
+                usage, (newest, proved, away) = site.usage(), newest_of(site, facts, environment)
                 problems = status_problems(facts, site.layout)
-                problems += backup_problems(newest, facts.now, timedelta(hours=environment.backup_max_age_h))
+                oldest_backup = timedelta(hours=environment.backup_max_age_h)
+                problems += backup_problems(newest, facts.now, oldest_backup)
+                if environment.offsite:
+                    problems += backup_problems(away, facts.now, oldest_backup, "off-site backup")
                 oldest_proof = timedelta(hours=environment.proof_max_age_h)
                 problems += backup_problems(proved, facts.now, oldest_proof, "proved backup")
                 rows = list(status_rows(facts, site.layout))

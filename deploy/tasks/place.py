@@ -88,15 +88,14 @@ def have_age(app: App, place: Place, parts: Iterable[Part] = ()) -> None:
     """See that a place has age where backups are encrypted there, or some parts are. Raises DeployError."""
     if not place.repository.recipients and not any(part.encrypted for part in parts):
         return
-    from deploy.engine.tools import make_age
+    if place.site is None:
+        from deploy.engine.tools import make_age
 
-    local = app.shell()
-    make_age(local, app.console, app.root, AGE)
-    if place.site is not None:
-        from deploy.release.tools import bring
+        make_age(app.shell(), app.console, app.root, AGE)
+        return
+    from deploy.release.tools import bring_age
 
-        with app.console.step(f"Bring age to {place.where}") as step:
-            bring(place.site, AGE, local, step)
+    bring_age(place.site, app.shell(), app.console, app.root)
 
 
 @contextlib.contextmanager
@@ -136,7 +135,7 @@ def place_of(app: App, env: str, host: list[str]) -> Iterator[Place]:
             # volumes of others hold what packages and builds leave behind
             keeping=frozenset(one.name for one in dev.stack.data),
         )
-        repository = Repository(app.shell(), str(app.backups), environment.encryption.recipients)
+        repository = Repository.of(environment, app.shell(), str(app.backups))
         yield Place(environment, repository, environment.project, "", wanted, (environment.project,), None, "")
         return
     from deploy.release.stores import projects_of, repository_of, wanted_of

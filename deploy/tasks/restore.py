@@ -16,6 +16,7 @@ from deploy.model.errors import DeployError, UsageError
 from deploy.model.settings import LOCAL
 from deploy.tasks.app import App
 from deploy.tasks.base import YES_HELP, task
+from deploy.tasks.offsite import find
 from deploy.tasks.place import BACKUP_HELP, ONLY_HELP, PLACE_HELP, Place, have_age, place_of
 from deploy.ui.units import age, count
 
@@ -49,11 +50,12 @@ def restore_(
     """Restore a backup: beside what is live first, compared with its manifest, then swapped in.
 
     Shows what would be lost, asks, and backs up what is live. A database that was live is kept under another name.
-    Users get the maintenance page for the swap. Example: inv db.restore latest
+    Users get the maintenance page for the swap. One that is only off-site is brought back first.
+    Example: inv db.restore latest
     """
     with place_of(app, env, host) as place:
         with app.console.step("Check the backup") as step:
-            stored = place.repository.find(backup)
+            stored = find(app, place, backup)
             parts = chosen(stored.manifest.parts, only)
             pairs = pair(stored, parts, place.stores())
             check_backup(place.repository, stored, pairs)

@@ -19,6 +19,7 @@ from deploy.model.errors import UsageError
 from deploy.model.settings import LOCAL
 from deploy.tasks.app import App
 from deploy.tasks.base import HOST_HELP, YES_HELP, task
+from deploy.tasks.offsite import find
 from deploy.tasks.place import BACKUP_HELP, ONLY_HELP, Place, have_age, place_of
 from deploy.tasks.restore import put_in_place
 from deploy.ui.units import age
@@ -41,7 +42,7 @@ def pull(
     if app.settings.environment(env).local:
         raise UsageError(f"--env {env} is this machine", "name the environment to take it from: --env prod")
     with place_of(app, LOCAL, []) as here, place_of(app, env, host) as there:
-        _bring(app, there, there.repository.find(backup), only, here, yes=yes)
+        _bring(app, there, find(app, there, backup), only, here, yes=yes)
 
 
 TO_HELP = {"env": "the environment to bring it to, whose data_from allows it", "host": HOST_HELP}
@@ -70,7 +71,7 @@ def clone(
     """
     _require_taker(app, env, source)
     with place_of(app, source, source_host) as there, place_of(app, env, host) as target:
-        _bring(app, there, there.repository.find(backup), only, target, yes=yes)
+        _bring(app, there, find(app, there, backup), only, target, yes=yes)
 
 
 @task(iterable=("host", "only"), help=TO_HELP | {"only": ONLY_HELP, "yes": YES_HELP})
@@ -159,7 +160,7 @@ def fetch(app: App, host: list[str], env: str = "prod", backup: str = LATEST, to
     """
     with _at_host(app, env, host) as place:
         here = _copies(app, env, to)
-        stored = place.repository.find(backup)
+        stored = find(app, place, backup)
         _copy(app, place.repository, stored, here)
         app.console.data(f"{here.folder}/{stored.manifest.id}")
         app.console.say(

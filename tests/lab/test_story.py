@@ -407,6 +407,53 @@ def test_a_backup_leaves_its_host_and_comes_back(timetracker: Project, released:
     assert [path.name for path in (timetracker.root / "elsewhere").iterdir()] == [".lock"]
 
 
+def test_a_host_that_has_lost_its_backups_gets_them_from_off_site(timetracker: Project, released: RemoteHost) -> None:
+    """Over sftp, as the user whom Windlass logs in as, from an image that came over SSH."""
+
+    def at_host(task: str, *words: str, expect: int = 0) -> str:
+        return timetracker.inv(f"db.{task}", "--env", "prod", "--host", "sandbox", *words, expect=expect).stderr
+
+    def listed() -> list[dict[str, Any]]:
+        done = timetracker.inv("db.backups", "--env", "prod", "--host", "sandbox", "--json")
+        found: list[dict[str, Any]] = json.loads(done.stdout)
+        return found
+
+    settings = timetracker.root / "invoke.yaml"
+    before = settings.read_text()
+    offsite = {"repository": "sftp:deploy@127.0.0.1:/home/deploy/offsite"}
+    (timetracker.root / ".env.offsite").write_text("RESTIC_PASSWORD=hush-hush-7\n")
+    settings.write_text(
+        f"{before}  environments: {json.dumps({'prod': {'offsite': offsite, 'backup_max_age_h': 1}})}\n"
+    )
+    try:
+        assert "sandbox does not know the host key of deploy@127.0.0.1" in at_host("backup", expect=3)
+        assert "db has no off-site backup" in timetracker.inv("prod.status", "--host", "sandbox", expect=1).stderr
+        released.sh(
+            "cd /home/deploy/.ssh && ssh-keygen -q -t ed25519 -N '' -f id_ed25519 && "
+            "cat id_ed25519.pub >>authorized_keys && ssh-keyscan 127.0.0.1 >known_hosts && "
+            "chown deploy:deploy id_ed25519* known_hosts"
+        )
+        at_host("backup")
+        timetracker.inv("prod.status", "--host", "sandbox")
+        names = {one["id"] for one in listed() if one["offsite"]}
+        checksum = "SELECT md5(string_agg(t::text, '|' ORDER BY id)) FROM tracker_project t"
+        live = rows(timetracker, released, checksum)
+        rows(timetracker, released, "TRUNCATE tracker_project CASCADE")
+        released.sh(f"rm -rf /opt/{timetracker.name}/backups")
+
+        said = at_host("restore", "latest", "--yes", "--no-safety")
+
+        assert rows(timetracker, released, checksum) == live
+        (name,) = (one["id"] for one in listed())
+        assert name == max(names)
+        assert "hush-hush-7" not in said
+        owners = released.sh(f"stat -c '%U %a' /opt/{timetracker.name}/backups/{name}/*")
+        assert set(owners.splitlines()) == {"deploy 600"}
+        assert "is whole as far as" in at_host("check", "--share", "100%")
+    finally:
+        settings.write_text(before)
+
+
 def test_the_host_may_be_rebooted_and_everything_comes_back_by_itself(
     timetracker: Project, released: RemoteHost
 ) -> None:

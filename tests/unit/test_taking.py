@@ -34,6 +34,36 @@ def told(done: subprocess.CompletedProcess[bytes]) -> dict[str, str]:
     return dict(line.split(" ", 1) for line in done.stdout.decode().splitlines() if not line.startswith("progress"))
 
 
+TOOLS = (
+    "sh",
+    "cat",
+    "gzip",
+    "wc",
+    "sleep",
+    "date",
+    "sync",
+    "sha256sum",
+    "cut",
+    "head",
+    "rm",
+    "mkfifo",
+    "printf",
+)
+
+
+def tools_without_zstd(folder: Path, suffix: str) -> str:
+    """A PATH on which only gzip packs, for files that are to end so; empty for the machine's own."""
+    if suffix != ".gz":
+        return ""
+    tools = folder / "tools"
+    tools.mkdir(exist_ok=True)
+    for name in TOOLS:
+        link = tools / name
+        if not link.is_symlink():
+            link.symlink_to(str(shutil.which(name)))
+    return str(tools)
+
+
 def test_what_a_command_prints_is_written_and_summed(tmp_path: Path) -> None:
     done = take(tmp_path, "cat", magic="rows")
 
@@ -44,28 +74,10 @@ def test_what_a_command_prints_is_written_and_summed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".zst", ".gz"])
 def test_packed_content_is_the_same_when_it_is_fed(tmp_path: Path, suffix: str) -> None:
-    tools = tmp_path / "tools"
-    tools.mkdir()
-    for name in (
-        "sh",
-        "cat",
-        "gzip",
-        "wc",
-        "sleep",
-        "date",
-        "sync",
-        "sha256sum",
-        "cut",
-        "head",
-        "rm",
-        "mkfifo",
-        "printf",
-    ):
-        (tools / name).symlink_to(str(shutil.which(name)))
     folder = tmp_path / "backup"
     folder.mkdir()
 
-    done = take(folder, "cat", pack="pack", path=str(tools) if suffix == ".gz" else "")
+    done = take(folder, "cat", pack="pack", path=tools_without_zstd(tmp_path, suffix))
 
     file = told(done)["file"]
     assert file == f"part{suffix}"
@@ -145,3 +157,42 @@ def test_a_packed_file_that_is_cut_fails_whoever_reads_it(tmp_path: Path) -> Non
     file.write_bytes(file.read_bytes()[:-10])
 
     assert feed(tmp_path, file.name, "cat").returncode != 0
+
+
+@pytest.mark.parametrize("suffix", [".zst", ".gz"])
+def test_what_is_packed_after_a_change_is_packed_as_before(tmp_path: Path, suffix: str) -> None:
+    """So that a place that keeps equal bytes once keeps them once."""
+    rows = b"".join(hashlib.sha256(number.to_bytes(4)).hexdigest().encode() + b"\n" for number in range(150_000))
+    sources = {"before": rows, "after": rows[:1000] + b"one more row\n" + rows[1000:]}
+    packed = {}
+    for name, content in sources.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / f"{name}.rows").write_bytes(content)
+        done = take(
+            tmp_path / name,
+            "cat",
+            str(tmp_path / f"{name}.rows"),
+            pack="pack",
+            path=tools_without_zstd(tmp_path, suffix),
+        )
+        packed[name] = (tmp_path / name / told(done)["file"]).read_bytes()
+    half = len(packed["before"]) // 2
+
+    assert packed["before"][half:-8] in packed["after"], "all but the sum at the end"
+
+
+def test_a_reader_that_has_seen_enough_does_not_fail_what_unpacks(tmp_path: Path) -> None:
+    content = os.urandom(1 << 20)
+    (tmp_path / "random").write_bytes(content)
+    file = told(take(tmp_path, "cat", str(tmp_path / "random"), pack="pack", magic=""))["file"]
+
+    done = feed(tmp_path, file, "head", "-c", "10")
+
+    assert (done.returncode, done.stdout) == (0, content[:10])
+
+
+def test_what_is_packed_must_begin_like_a_backup_too(tmp_path: Path) -> None:
+    refused = take(tmp_path, "sh", "-c", "cat >/dev/null; echo none", pack="pack", magic="rows")
+    assert (refused.returncode, [*tmp_path.iterdir()]) == (1, [])
+
+    assert take(tmp_path, "cat", pack="pack", magic="rows").returncode == 0

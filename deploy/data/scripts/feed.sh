@@ -20,9 +20,11 @@ mkfifo "$pipes/content"
 $unpack <"$file" >"$pipes/content" &
 unpacking=$!
 status=0
-"$@" <"$pipes/content" || status=$?
+exec 3<"$pipes/content"
+"$@" <&3 3<&- || status=$?
 if [ "$status" -ne 0 ]; then
     kill "$unpacking" 2>/dev/null || true
     exit "$status"
 fi
+cat <&3 >/dev/null  # what the command had no need of: what unpacks it would fail for want of a reader
 wait "$unpacking"

@@ -36,7 +36,8 @@ case $verb in
     pack)
         # GNU tar: 1 says that a file changed as it was read, which those of a running application may
         case $tar in
-            *GNU*) inside 'tar -C /place -cpf - . || [ $? -eq 1 ]' --volume "$1:/place:ro" ;;
+            # in an order that stays: an archive then is like the one before it
+            *GNU*) inside 'tar -C /place --sort=name -cpf - . || [ $? -eq 1 ]' --volume "$1:/place:ro" ;;
             *) inside 'tar -C /place -cpf - .' --volume "$1:/place:ro" ;;
         esac
         ;;

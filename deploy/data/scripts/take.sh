@@ -3,7 +3,7 @@
 #   take.sh FOLDER FILE MAGIC STALL_S PACK COMMAND...
 #
 # MAGIC is what the file must begin with, empty for anything. PACK is "pack" to compress it: with zstd where there is one,
-# else gzip. Prints "progress BYTES" lines, then "file NAME", "sha256 SUM" and "size BYTES". The exit status of every
+# else gzip, in a way that equal stretches of content mostly become equal stretches of the file. Prints "progress BYTES" lines, then "file NAME", "sha256 SUM" and "size BYTES". The exit status of every
 # process counts; on any failure the file is gone.
 set -eu
 
@@ -31,9 +31,13 @@ case $pack:$file in
     pack:*)
         mkfifo "$file.pipe"
         case $file in
-            *.zst) zstd -q -T0 -1 -c <"$file.pipe" >>"$file" & ;;
-            *) gzip -1 -c <"$file.pipe" >>"$file" & ;;
+            *.zst) packs='zstd -q -T0 -1 -c' alike='--rsyncable -B1MiB' ;;
+            *) packs='gzip -1 -c' alike=--rsyncable ;;
         esac
+        # shellcheck disable=SC2086  # a program and its options
+        if $packs $alike </dev/null >/dev/null 2>&1; then packs="$packs $alike"; fi
+        # shellcheck disable=SC2086  # a program and its options
+        $packs <"$file.pipe" >>"$file" &
         packer=$!
         "$@" <&3 >"$file.pipe" &
         ;;
@@ -76,7 +80,12 @@ if [ -n "$packer" ]; then
     packer=
 fi
 
-if [ "$(head -c "${#magic}" "$file")" != "$magic" ]; then
+case $pack:$file in
+    pack:*.zst) unpacks='zstd -q -dc' ;;
+    pack:*) unpacks='gzip -dc' ;;
+    *) unpacks='cat' ;;
+esac
+if [ "$($unpacks 2>/dev/null <"$file" | head -c "${#magic}")" != "$magic" ]; then
     printf 'what was written does not begin like a backup\n' >&2
     exit 1
 fi

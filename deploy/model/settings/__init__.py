@@ -1,7 +1,7 @@
 """What `invoke.yaml` says under `deploy:`, checked and typed."""
 
 from deploy.model.settings.parse import environment_names, parse_settings, slug
-from deploy.model.settings.values import LOCAL, Acme, Encryption, Environment, KeepFree, Settings
+from deploy.model.settings.values import LOCAL, Acme, Encryption, Environment, KeepFree, Offsite, Settings
 
 __all__ = [
     "LOCAL",
@@ -9,6 +9,7 @@ __all__ = [
     "Encryption",
     "Environment",
     "KeepFree",
+    "Offsite",
     "Settings",
     "environment_names",
     "parse_settings",

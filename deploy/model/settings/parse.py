@@ -10,7 +10,7 @@ from typing import Any
 
 from deploy.model.errors import UsageError, nearest
 from deploy.model.retention import Retention
-from deploy.model.settings.values import LOCAL, Acme, Encryption, Environment, KeepFree, Settings
+from deploy.model.settings.values import LOCAL, Acme, Encryption, Environment, KeepFree, Offsite, Settings
 from deploy.model.waves import AT_ONCE, CANARY, Wave, parse_waves
 
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
@@ -40,6 +40,7 @@ KEYS = {
         "proof_max_age_h",
         "backup_keep",
         "encryption",
+        "offsite",
         "mask",
         "data_from",
         "waves",
@@ -49,6 +50,7 @@ KEYS = {
     "environments.*.acme": ("email", "server", "ca"),
     "environments.*.encryption": ("recipients", "identity"),
     "environments.*.backup_keep": tuple(one.name for one in dataclasses.fields(Retention)),
+    "environments.*.offsite": ("repository", "env_file", "keep", "timeout_s"),
 }
 HOST_NAME = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 
@@ -98,6 +100,7 @@ def _environment(name: str, raw: Any, project: str, stack: str, source: str) -> 
     _check_keys(raw, "environments.*", where, source)
     overlay = "dev" if name == LOCAL else "prod"
     conventional = [f"compose/{stack}/compose.yaml", f"compose/{stack}/{overlay}.yaml"] if stack else []
+    backup_keep = _retention(raw.get("backup_keep"), f"{where}.backup_keep", source, Retention())
     own = _name(
         _text(raw, "project", project if name == "prod" else f"{project}-{name}", source, where),
         f"{where}.project",
@@ -119,8 +122,9 @@ def _environment(name: str, raw: Any, project: str, stack: str, source: str) -> 
         keep_warm_s=_number(raw, "keep_warm_s", 0, source, where, least=0),
         backup_max_age_h=_number(raw, "backup_max_age_h", 0, source, where, least=0),
         proof_max_age_h=_number(raw, "proof_max_age_h", 0, source, where, least=0),
-        backup_keep=_retention(raw.get("backup_keep"), f"{where}.backup_keep", source),
+        backup_keep=backup_keep,
         encryption=_encryption(raw.get("encryption"), f"{where}.encryption", source),
+        offsite=_offsite(raw.get("offsite"), f"{where}.offsite", source, backup_keep),
         mask=_masks(raw.get("mask"), f"{source}: deploy.{where}.mask"),
         data_from=_texts(raw, "data_from", source, where),
         waves=_waves(raw.get("waves"), f"{source}: deploy.{where}.waves"),
@@ -158,17 +162,38 @@ def _encryption(raw: Any, where: str, source: str) -> Encryption:
     return Encryption(recipients, _text(raw, "identity", "", source, where))
 
 
-def _retention(raw: Any, where: str, source: str) -> Retention:
+def _retention(raw: Any, where: str, source: str, usual: Retention) -> Retention:
     if raw is None:
-        return Retention()
+        return usual
     if not isinstance(raw, Mapping):
         raise UsageError(f"{source}: deploy.{where} is not a mapping of periods to numbers", _shape_of(raw))
     _check_keys(raw, "environments.*.backup_keep", where, source)
     kept = {
         name: int(_number(raw, name, default, source, where, least=0))
-        for name, default in dataclasses.asdict(Retention()).items()
+        for name, default in dataclasses.asdict(usual).items()
     }
     return Retention(**kept)
+
+
+def _offsite(raw: Any, where: str, source: str, keep: Retention) -> Offsite | None:
+    if raw is None:
+        return None
+    path = f"{source}: deploy.{where}"
+    if not isinstance(raw, Mapping):
+        raise UsageError(f"{path} is not a mapping", "write what it is under repository:")
+    _check_keys(raw, "environments.*.offsite", where, source)
+    repository = _text(raw, "repository", "", source, where)
+    if not re.match(r"/|(local:/|sftp:|rest:|s3:|b2:|azure:|gs:|swift:).", repository):
+        raise UsageError(
+            f"{path}.repository: '{repository}' is no repository that restic reaches from its image",
+            "for example sftp:backup@nas.example.com:/srv/shop, s3:https://s3.example.com/bucket, or /mnt/disk/shop",
+        )
+    return Offsite(
+        repository,
+        _text(raw, "env_file", ".env.offsite", source, where),
+        _retention(raw.get("keep"), f"{where}.keep", source, keep),
+        _number(raw, "timeout_s", 300, source, where, least=1),
+    )
 
 
 def _domains(raw: Mapping[str, Any], where: str, source: str) -> dict[str, tuple[str, ...]]:

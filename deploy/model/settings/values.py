@@ -51,6 +51,19 @@ class Encryption:
 
 
 @dataclass(frozen=True)
+class Offsite:
+    """Where copies of an environment's backups go: a restic repository."""
+
+    repository: str
+    """As restic takes it: a folder of the machine, `sftp:`, `s3:`, `rest:`, `b2:` and others."""
+    env_file: str
+    """Variables that restic reads: its password, the keys of an object store."""
+    keep: Retention
+    timeout_s: float
+    """How long restic may move nothing before it is ended, in seconds."""
+
+
+@dataclass(frozen=True)
 class Environment:
     """A named target: compose files, env file and hosts."""
 
@@ -84,6 +97,8 @@ class Environment:
     backup_keep: Retention = field(default_factory=Retention)
     """How many backups `db.prune` keeps."""
     encryption: Encryption = Encryption()
+    offsite: Offsite | None = None
+    """Where `db.backup` copies backups to; nothing where nobody said."""
     mask: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Tables and their columns that `db.pull` replaces by an SQL expression each, before anything leaves the host."""
     data_from: tuple[str, ...] = ()
