@@ -20,6 +20,7 @@ from deploy.data.store import Restoring
 from deploy.model.backup import Part, Proof, StoreKind
 from deploy.model.command import Command
 from deploy.model.errors import CommandError, DeployError, UsageError
+from deploy.shell import Shell
 from deploy.shell.packaged import packaged
 from deploy.ui import Console, Step
 
@@ -66,7 +67,9 @@ class Drill:
     def _prove_all(self, parts: Sequence[Part]) -> Sequence[str]:
         """What is wrong with parts, once they are decrypted. Raises UsageError for a key that does not fit."""
         try:
-            with decrypted(self._repository, self._stored.manifest, parts, self._identity, self._console) as (
+            with decrypted(
+                self._repository, self._stored.manifest, parts, self._identity, self._console.step("Decrypt")
+            ) as (
                 repository,
                 manifest,
             ):
@@ -108,11 +111,7 @@ class Drill:
             yield f"{error.message}: {more}" if more else error.message
 
     def _image(self, part: Part) -> str:
-        """What a server to restore a part into is started from."""
-        made_from = part.facts["image"]
-        look = Command("docker", "image", "inspect", "--format", "{{.Id}}", made_from)
-        there = self._repository.shell.run(look, check=False).ok
-        return made_from if there else self._running.get(part.service, made_from)
+        return scratch_image(self._repository.shell, part, self._running)
 
     def _restoring(self, step: Step) -> Restoring:
         return Restoring(self._repository, self._stored.manifest, MARK, step)
@@ -144,17 +143,27 @@ class Drill:
                     _ask(server, part, name, self._proofs[service])
 
 
+def scratch_image(shell: Shell, part: Part, running: Mapping[str, str]) -> str:
+    """What a server to restore a part into is started from; `running` are images of what runs there, by service."""
+    made_from = part.facts["image"]
+    look = Command("docker", "image", "inspect", "--format", "{{.Id}}", made_from)
+    return made_from if shell.run(look, check=False).ok else running.get(part.service, made_from)
+
+
 @contextmanager
-def scratch_postgres(part: Part, image: str, restoring: Restoring) -> Iterator[Postgres]:
+def scratch_postgres(
+    part: Part, image: str, restoring: Restoring, network: str = "", names: Sequence[str] = ()
+) -> Iterator[Postgres]:
     """A server of an image, with the roles of the time of a part.
 
-    On no network, and gone afterwards with its data.
+    On no network, or on one that is named, under some names; gone afterwards with its data. It asks for no password.
     """
     shell, manifest = restoring.repository.shell, restoring.backup
     name = f"windlass-scratch-{secrets.token_hex(4)}"
     restoring.step.show("starting a server of its own")
     try:
-        start = packaged("data", "scratch.sh", "postgres", manifest.project, name, image)
+        place = (network, *names) if network else ()
+        start = packaged("data", "scratch.sh", "postgres", manifest.project, name, image, *place)
         done = shell.run(start, check=False)
         if not done.ok:
             raise DeployError("no server could be started to restore into", details=done.stderr)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from deploy.data.repository import Repository, Writing
 from deploy.model.backup import Manifest, Part, StoreKind
 from deploy.model.errors import CommandError, DeployError, UsageError
-from deploy.ui import Console, Step
+from deploy.ui import Step
 from deploy.ui.units import size
 
 IMAGE = "windlass/age:1"
@@ -27,18 +27,22 @@ def encrypted(writing: Writing, part: Part) -> Part:
 
 @contextmanager
 def decrypted(
-    repository: Repository, backup: Manifest, parts: Sequence[Part], identity: str, console: Console
+    repository: Repository,
+    backup: Manifest,
+    parts: Sequence[Part],
+    identity: str,
+    telling: AbstractContextManager[Step],
 ) -> Iterator[tuple[Repository, Manifest]]:
     """Where parts can be read from while the block runs, and the backup as it is there.
 
-    `identity` is a file of this machine with the private key. Raises DeployError for content that has changed, and
-    UsageError for a key that there is not or that does not fit.
+    `identity` is a file of this machine with the private key; `telling` is entered where anything is decrypted. Raises
+    DeployError for content that has changed, and UsageError for a key that there is not or that does not fit.
     """
     if not any(part.encrypted for part in parts):
         yield repository, backup
         return
     try:
-        with console.step("Decrypt") as step:
+        with telling as step:
             _decrypt(repository, backup, parts, identity, step)
         plain = dataclasses.replace(backup, parts=tuple(part.plain for part in backup.parts))
         yield dataclasses.replace(repository, decrypted=f".{backup.id}.decrypted"), plain

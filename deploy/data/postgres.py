@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from deploy.model.backup import Content, major_version
 from deploy.model.command import Command
 from deploy.model.errors import DeployError
-from deploy.shell import Shell
+from deploy.shell import Process, Shell
 from deploy.shell.base import lines_of
 from deploy.shell.packaged import packaged
 
@@ -131,10 +131,14 @@ class Postgres:
         asked = f"{_SAME_TEXT}{_SUMMED}" if checksums else _COUNTED
         return dict(map(_content, self.query(f"SET lock_timeout = '{lock_timeout}';{asked}", database)))
 
+    def session(self, database: str) -> Process:
+        """`psql` that reads statements for as long as its caller writes them."""
+        return self.shell.start(self._psql(database))
+
     @contextlib.contextmanager
     def snapshot(self, database: str) -> Iterator[Snapshot]:
         """A snapshot that a dump can use while the block runs."""
-        with self.shell.start(self._psql(database)) as session:
+        with self.session(database) as session:
             begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\nSELECT pg_export_snapshot();\n"
             # one process of the server counts, however many it has: it is there for others
             gently = f"SET lock_timeout = '{LOCK_TIMEOUT}'; SET max_parallel_workers_per_gather = 0;"

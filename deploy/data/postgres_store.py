@@ -16,6 +16,8 @@ from deploy.model.errors import CommandError, DeployError
 EXPECTED_SHARE = 0.6
 """A dump's bytes, as a share of the database's own."""
 SPARE_MARK = "_before_"
+FEW_ROWS = 10_000
+"""A table of migrations has no more."""
 _TABLE_DATA = re.compile(r"^\d+; \d+ \d+ TABLE DATA (.*)$", re.MULTILINE)
 
 
@@ -111,10 +113,6 @@ class PostgresStore(Store):
         spare = f"{part.name}{SPARE_MARK}{restoring.mark}"
         step.show(f"{part.title}: reading the dump")
         verify_readable(server, lambda command: restoring.feed(part, command), part.title, part.contents)
-
-        def drop() -> None:
-            server.execute(f"DROP DATABASE IF EXISTS {identifier(fresh)} WITH (FORCE)")
-
         try:
             step.show(f"{part.title}: restoring beside")
             self._create(part, fresh)
@@ -125,12 +123,35 @@ class PostgresStore(Store):
             if problems := difference(part.contents, server.tables(fresh, checksums=True)):
                 raise wrong(part, problems)
         except CommandError as error:
-            drop()
+            self._drop(fresh)
             raise DeployError(f"{part.title} could not be restored", details=error.stderr) from error
         except BaseException:
-            drop()
+            self._drop(fresh)
             raise
-        return Prepared(part, lambda _: self._swap(part.name, fresh, spare), drop)
+        return Prepared(part, lambda _: self._swap(part.name, fresh, spare), lambda: self._drop(fresh))
+
+    def outline(self, part: Part, restoring: Restoring) -> Prepared:
+        """A database like a part's, in a moment whatever its size: every table, but rows only in those with few.
+
+        Without indexes and constraints. It says as much of the schema, and of which migrations have run, as the whole.
+        For a server that is thrown away. Raises DeployError.
+        """
+        fresh, spare = f"{part.name}_restore_{restoring.mark}", f"{part.name}{SPARE_MARK}{restoring.mark}"
+        few = (name for name, content in part.contents.items() if 0 < content.count <= FEW_ROWS)
+        tables = tuple(dict.fromkeys(f"--table={name.partition('.')[2]}" for name in few))
+        steps = [("--section=pre-data",), *([("--data-only", *tables)] if tables else [])]
+        try:
+            self._create(part, fresh)
+            for words in steps:
+                options = ("--exit-on-error", "--no-password", *words, "--dbname", fresh)
+                command = self.server.program("pg_restore", *options)
+                self.server.shell.run(restoring.feed(part, command), on_line=restoring.step.show)
+        except CommandError as error:
+            raise DeployError(f"{part.title} could not be restored", details=error.stderr) from error
+        return Prepared(part, lambda _: self._swap(part.name, fresh, spare), lambda: self._drop(fresh))
+
+    def _drop(self, name: str) -> None:
+        self.server.execute(f"DROP DATABASE IF EXISTS {identifier(name)} WITH (FORCE)")
 
     def _create(self, part: Part, name: str) -> None:
         facts = part.facts

@@ -26,6 +26,8 @@ class Label(StrEnum):
     PRE_MIGRATE = "pre-migrate"
     PRE_RESTORE = "pre-restore"
     TAKE_OVER = "take-over"
+    REHEARSAL = "rehearsal"
+    """For a rehearsal that found none, or none that was new enough."""
     PULLED = "pulled"
     """From another environment, masked."""
 

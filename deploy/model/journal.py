@@ -91,6 +91,8 @@ class Entry:
     """Step title to seconds."""
     bytes_sent: int = 0
     migrated: bool = False
+    rehearsed: str = ""
+    """Id of the backup on which the migrations were rehearsed before; empty when they were not."""
     backup: str = ""
     """Id of the backup taken before migrating."""
     migrations: tuple[Ran, ...] = ()

@@ -27,6 +27,8 @@ class Change:
     """The edge as it is now; steps that change it keep this true."""
     bytes_sent: int = 0
     migrated: bool = False
+    rehearsed: str = ""
+    """The backup on which the migrations were rehearsed."""
     backup: str = ""
     migrations: tuple[Ran, ...] = ()
     reversed: bool = False

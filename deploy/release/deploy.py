@@ -21,6 +21,7 @@ from deploy.model.facts import Facts
 from deploy.model.findings import found_migrations
 from deploy.model.journal import Entry, Outcome, Probes, interrupted
 from deploy.model.plan import Plan, Wanted, make_plan
+from deploy.model.rehearsal import Report
 from deploy.model.release import ReleaseRecord
 from deploy.push.send import lacked_bytes
 from deploy.release.by_hand import BackUpByHand, EndByHand, RestByHand, TakeData
@@ -35,6 +36,7 @@ from deploy.release.prepare import Prepared, whoami
 from deploy.release.prune import Prune
 from deploy.release.push import Push
 from deploy.release.records import keep_journal, record_current
+from deploy.release.rehearse import Rehearse, needless
 from deploy.release.retire import Retire
 from deploy.release.site import Site
 from deploy.release.stage import StageRelease
@@ -163,6 +165,32 @@ def deploy(
     )
 
 
+def rehearse(
+    prepared: Prepared, plan: Plan, site: Site, local: LocalShell, console: Console, *, backup: str = ""
+) -> Report | None:
+    """Build and push as a deploy would, rehearse, and do no more; nothing where there is nothing to rehearse.
+
+    The project's lock is held for the push alone: a deploy need not wait for a rehearsal to end. Raises DeployError
+    when the migrations fail, UsageError for a backup that cannot be rehearsed on.
+    """
+    change = Change(site, prepared.environment, site.first_look, prepared.record)
+    action = Rehearse(change, prepared, plan.migrate, found=_found(prepared, plan), backup=backup)
+    if why := f"it runs this as {plan.previous}" if plan.noop else needless(change, plan.migrate):
+        console.good(f"Nothing to rehearse on {site.shell.name}: {why}.")
+        return None
+    action.named()
+    obtain_and_build(prepared, plan, local, console)
+    if _encrypts(prepared, plan):
+        bring_age(site, local, console, prepared.root)
+    with locked(site, f"pushing {plan.release} to rehearse it", datetime.now(UTC), console) as hold:
+        change.facts = hold.facts
+        run_all([Push(change, plan.push, local)], console)
+    run_all([action], console)
+    if action.report is None:
+        console.good(f"Nothing to rehearse on {site.shell.name}: nothing is pending.")
+    return action.report
+
+
 def finish(prepared: Prepared, plan: Plan, site: Site, console: Console, *, under: Hold | None = None) -> Deployed:
     """End what a killed change began: the live release is as it should be, what stands beside it is taken away."""
     began = time.monotonic()
@@ -210,10 +238,10 @@ def _entry(record: ReleaseRecord, plan: Plan) -> Entry:
 def deploy_actions(prepared: Prepared, plan: Plan, change: Change, local: LocalShell) -> Sequence[Action]:
     """The steps up to the point of no return, each of which can be taken back."""
     pending = Pending()
-    migrating = plan.migrate
-    found = [name for name in migrating if "migrate" in prepared.stack.services[name].options.found]
+    migrating, found = plan.migrate, _found(prepared, plan)
     return [
         Push(change, plan.push, local),
+        *([Rehearse(change, prepared, migrating, found=found)] if prepared.environment.rehearse else []),
         StageRelease(change, prepared),
         *_data_steps(change),
         MakeNetworks(change),
@@ -229,6 +257,11 @@ def deploy_actions(prepared: Prepared, plan: Plan, change: Change, local: LocalS
 def _encrypts(prepared: Prepared, plan: Plan) -> bool:
     """Whether a backup that is encrypted may be taken on the way."""
     return bool(prepared.environment.encryption.recipients) and bool(plan.migrate or plan.by_hand)
+
+
+def _found(prepared: Prepared, plan: Plan) -> Sequence[str]:
+    """Services that did not declare how they migrate."""
+    return [name for name in plan.migrate if "migrate" in prepared.stack.services[name].options.found]
 
 
 def _data_steps(change: Change) -> Sequence[Action]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -12,12 +12,13 @@ from deploy.model.command import Command
 from deploy.model.errors import CommandError, DeployError
 from deploy.model.journal import Ran
 from deploy.model.migrations import Schema, framework_of, names_of
+from deploy.model.release import ReleaseRecord
 from deploy.model.stack import not_yours
 from deploy.release.change import Change
 from deploy.release.prepare import whoami
-from deploy.release.site import Site
 from deploy.release.steps import Action
 from deploy.release.stores import databases_of, repository_of
+from deploy.shell import Shell
 from deploy.ui import Step
 from deploy.ui.units import some_of
 
@@ -31,6 +32,38 @@ class Pending:
     services: dict[str, Schema] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class OneOffs:
+    """Commands of a release, each in a container of its own: its image, its environment, its networks."""
+
+    shell: Shell
+    record: ReleaseRecord
+    compose: Command
+    """`docker compose` for where the release is."""
+    guard: Callable[[Command], Command] = lambda command: command
+
+    def command(self, service: str, command: Command) -> Command:
+        return self.guard(self.compose.then("run", "--rm", "--no-deps", "--no-TTY", service, *command))
+
+    def migrate(self, service: str, step: Step) -> None:
+        """Run the service's migrations. Raises CommandError when they fail."""
+        command = Command(*self.record.services[service].commands["migrate"])
+        step.show(f"{service}: {command}")
+        self.shell.run(self.command(service, command), on_line=step.show)
+
+    def printed(self, service: str, command: Command, step: Step) -> str | None:
+        """What a command printed, None when it failed."""
+        step.show(str(command))
+        done = self.shell.run(self.command(service, command), check=False)
+        return done.stdout if done.ok else None
+
+
+def of_change(change: Change) -> OneOffs:
+    """Where the release of a change is."""
+    site = change.site
+    return OneOffs(site.shell, change.record, site.compose(change.record.id), site.guarded)
+
+
 class CheckMigrations(Action):
     """Asks each migrating service, with the new image, whether anything is pending, and what."""
 
@@ -42,26 +75,34 @@ class CheckMigrations(Action):
         self._pending = pending
 
     def run(self, step: Step) -> None:
-        for name in self._services:
-            schema = self._look(name, step)
-            if schema is not None:
-                self._pending.services[name] = schema
-        texts = [f"{name}{_some(schema.pending)}" for name, schema in self._pending.services.items()]
-        step.result = f"pending: {', '.join(texts)}" if texts else "none"
+        self._pending.services |= pending(of_change(self._change), self._services, step)
+        step.result = in_words(self._pending)
 
-    def _look(self, service: str, step: Step) -> Schema | None:
-        """What is pending; None when nothing is.
 
-        A service that can be asked neither by `x-deploy.pending` nor for a list is taken to have something pending: to
-        back up for nothing is the smaller harm.
-        """
-        check = self._change.record.services[service].commands.get("pending")
-        if check and _printed(self._change, service, Command(*check), step) is not None:
-            return None
-        schema = listed(self._change, service, step)
-        if schema is None:
-            return UNKNOWN
-        return schema if schema.pending or check else None
+def pending(runs: OneOffs, services: Iterable[str], step: Step) -> dict[str, Schema]:
+    """Services that have something pending, with what that is."""
+    found = {name: _look(runs, name, step) for name in services}
+    return {name: schema for name, schema in found.items() if schema is not None}
+
+
+def in_words(pending: Pending) -> str:
+    texts = [f"{name}{_some(schema.pending)}" for name, schema in pending.services.items()]
+    return f"pending: {', '.join(texts)}" if texts else "none"
+
+
+def _look(runs: OneOffs, service: str, step: Step) -> Schema | None:
+    """What is pending; None when nothing is.
+
+    A service that can be asked neither by `x-deploy.pending` nor for a list is taken to have something pending: to
+    back up for nothing is the smaller harm.
+    """
+    check = runs.record.services[service].commands.get("pending")
+    if check and runs.printed(service, Command(*check), step) is not None:
+        return None
+    schema = listed(runs, service, step)
+    if schema is None:
+        return UNKNOWN
+    return schema if schema.pending or check else None
 
 
 class BackUpBeforeMigrating(Action):
@@ -109,15 +150,13 @@ class Migrate(Action):
     def run(self, step: Step) -> None:
         change = self._change
         for name, schema in self._pending.services.items():
-            command = Command(*change.record.services[name].commands["migrate"])
-            step.show(f"{name}: {command}")
             change.migrated = True
             before, change.migrations = (
                 change.migrations,
                 (*change.migrations, Ran(name, schema.pending, schema.before)),
             )
             try:
-                change.site.shell.run(one_off(change.site, change.record.id, name, command), on_line=step.show)
+                of_change(change).migrate(name, step)
             except CommandError as error:
                 change.migrations = (*before, *self._half(name, schema, step))
                 change.migrated = bool(change.migrations)
@@ -126,7 +165,7 @@ class Migrate(Action):
 
     def _half(self, service: str, schema: Schema, step: Step) -> tuple[Ran, ...]:
         """What a migration that failed has run of what was pending; all of it where that cannot be asked."""
-        left = listed(self._change, service, step) if schema.pending else None
+        left = listed(of_change(self._change), service, step) if schema.pending else None
         ran = tuple(name for name in schema.pending if left is None or name not in left.pending)
         return (Ran(service, ran, schema.before),) if ran or left is None else ()
 
@@ -143,30 +182,17 @@ class Migrate(Action):
         )
 
 
-def listed(change: Change, service: str, step: Step) -> Schema | None:
+def listed(runs: OneOffs, service: str, step: Step) -> Schema | None:
     """What is pending by name, as far as the service's framework or its `x-deploy.list_pending` can tell."""
-    commands = change.record.services[service].commands
+    commands = runs.record.services[service].commands
     framework = framework_of(commands["migrate"])
     if framework is None:
         listing = commands.get("list_pending")
-        names = _printed(change, service, Command(*listing), step) if listing else None
+        names = runs.printed(service, Command(*listing), step) if listing else None
         return None if names is None else Schema(tuple(line.strip() for line in names.splitlines() if line.strip()))
-    outputs = [_printed(change, service, command, step) for command in framework.looks]
+    outputs = [runs.printed(service, command, step) for command in framework.looks]
     known = [output for output in outputs if output is not None]
     return framework.schema(known) if len(known) == len(outputs) else None
-
-
-def _printed(change: Change, service: str, command: Command, step: Step) -> str | None:
-    """What a command in the new release printed, None when it failed."""
-    step.show(str(command))
-    done = change.site.shell.run(one_off(change.site, change.record.id, service, command), check=False)
-    return done.stdout if done.ok else None
-
-
-def one_off(site: Site, release_id: str, service: str, command: Command) -> Command:
-    """A command in a container of its own of a release: its image, its environment, its networks."""
-    run = site.compose(release_id).then("run", "--rm", "--no-deps", "--no-TTY", service, *command)
-    return site.guarded(run)
 
 
 def _some(names: Sequence[str]) -> str:

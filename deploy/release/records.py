@@ -34,6 +34,7 @@ def keep_journal(
             steps=seconds,
             bytes_sent=change.bytes_sent,
             migrated=change.migrated,
+            rehearsed=change.rehearsed,
             backup=change.backup,
             probes=change.probes,
             migrations=change.migrations,

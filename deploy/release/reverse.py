@@ -9,7 +9,7 @@ from deploy.model.errors import CommandError, DeployError
 from deploy.model.migrations import Framework, framework_of
 from deploy.model.release import ReleaseRecord
 from deploy.release.change import Change
-from deploy.release.migrate import one_off
+from deploy.release.migrate import OneOffs
 from deploy.release.steps import Action
 from deploy.ui import Step
 
@@ -35,9 +35,14 @@ class _Reversal(Action):
             yield name, framework, before
 
     def _run(self, service: str, command: Command, step: Step) -> str:
-        site = self._change.site
         step.show(f"{service}: {command}")
-        return site.shell.run(one_off(site, self._live.id, service, command), on_line=step.show).stdout
+        runs = self._runs
+        return runs.shell.run(runs.command(service, command), on_line=step.show).stdout
+
+    @property
+    def _runs(self) -> OneOffs:
+        site = self._change.site
+        return OneOffs(site.shell, self._live, site.compose(self._live.id), site.guarded)
 
 
 class CheckReversal(_Reversal):
@@ -95,6 +100,5 @@ class ReverseMigrations(_Reversal):
     def undo(self) -> None:
         for service in self._begun:
             command = Command(*self._live.services[service].commands["migrate"])
-            site = self._change.site
-            site.shell.run(one_off(site, self._live.id, service, command))
+            self._runs.shell.run(self._runs.command(service, command))
         self._change.reversed = False

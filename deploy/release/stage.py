@@ -67,21 +67,31 @@ def _making(volumes: Iterable[Volume]) -> Iterator[Command]:
 
 
 def _send(process: Process, record: str, app: Rendered, data: Rendered, data_parts: Mapping[str, Any]) -> None:
-    with tarfile.open(fileobj=_Writer(process), mode="w|", format=tarfile.PAX_FORMAT) as archive:
+    with archive_to(process) as archive:
         for folder, rendered in (("release", app), ("data", data)):
-            _folder(archive, folder)
-            _text(
+            add_folder(archive, folder)
+            add_rendered(archive, folder, rendered)
+            add_text(
                 archive,
                 f"{folder}/compose.yaml",
                 json.dumps(rendered.document, indent=1, ensure_ascii=False),
                 SECRET_MODE,
             )
-            for file in rendered.files:
-                _add(archive, PurePosixPath(folder), file)
-            for value in rendered.texts:
-                _text(archive, f"{folder}/{value.remote}", value.text, READABLE_MODE)
-        _text(archive, "release/release.json", record, SECRET_MODE)
-        _text(archive, "data/state.json", json.dumps(data_parts, indent=1), SECRET_MODE)
+        add_text(archive, "release/release.json", record, SECRET_MODE)
+        add_text(archive, "data/state.json", json.dumps(data_parts, indent=1), SECRET_MODE)
+
+
+def archive_to(process: Process) -> tarfile.TarFile:
+    """A tar that goes to a command's standard input."""
+    return tarfile.open(fileobj=_Writer(process), mode="w|", format=tarfile.PAX_FORMAT)
+
+
+def add_rendered(archive: tarfile.TarFile, folder: str, rendered: Rendered) -> None:
+    """What has to stand beside a compose document."""
+    for file in rendered.files:
+        _add(archive, PurePosixPath(folder), file)
+    for value in rendered.texts:
+        add_text(archive, f"{folder}/{value.remote}", value.text, READABLE_MODE)
 
 
 def _add(archive: tarfile.TarFile, folder: PurePosixPath, file: ShippedFile) -> None:
@@ -106,13 +116,13 @@ def _add(archive: tarfile.TarFile, folder: PurePosixPath, file: ShippedFile) -> 
         archive.add(local / name, str(remote / name), recursive=name in names, filter=owned)
 
 
-def _folder(archive: tarfile.TarFile, name: str) -> None:
+def add_folder(archive: tarfile.TarFile, name: str) -> None:
     info = tarfile.TarInfo(name)
     info.type, info.mode, info.mtime = tarfile.DIRTYPE, 0o750, int(time.time())
     archive.addfile(info)
 
 
-def _text(archive: tarfile.TarFile, name: str, text: str, mode: int) -> None:
+def add_text(archive: tarfile.TarFile, name: str, text: str, mode: int) -> None:
     content = text.encode()
     info = tarfile.TarInfo(name)
     info.size, info.mode, info.mtime = len(content), mode, int(time.time())

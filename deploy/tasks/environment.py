@@ -6,9 +6,10 @@ from invoke.collection import Collection
 
 from deploy.tasks.drift import drift_task
 from deploy.tasks.live import live_tasks
+from deploy.tasks.rehearse import rehearse_task
 from deploy.tasks.releases import release_tasks
 
 
 def collection(name: str) -> Collection:
     """The namespace of one environment."""
-    return Collection(name, *live_tasks(name), *release_tasks(name), drift_task(name))
+    return Collection(name, *live_tasks(name), *release_tasks(name), drift_task(name), rehearse_task(name))

@@ -47,6 +47,8 @@ def release_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  #
             "wave": "hosts that go together, as 1,50%: the last repeats; else the setting, or one and then all",
             "parallel": "how many hosts of a wave are worked on at the same time; else the setting",
             "on-failure": "when a host of a wave fails: return (the wave goes back, the default), stop or continue",
+            "rehearse": "first run pending migrations on a copy of the data, stop where they fail; else the setting",
+            "unrehearsed": "leave out the rehearsal that the setting asks for",
             "skip-unreachable": SKIP_HELP,
         },
     )
@@ -58,6 +60,9 @@ def release_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  #
         wave: str = "",
         parallel: str = "",
         on_failure: str = "return",
+        *,
+        rehearse: bool = False,
+        unrehearsed: bool = False,
         skip_unreachable: bool = False,
     ) -> None:
         """Release the stack to each host: build, push, migrate, start beside the live release, switch, drain.
@@ -67,7 +72,11 @@ def release_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  #
         """
         from deploy.tasks.rollout import Wanted, deploy_to
 
+        if rehearse and unrehearsed:
+            raise UsageError("--rehearse and --unrehearsed are against each other", "leave one of them out")
         environment = app.settings.environment(name)
+        rehearses = (environment.rehearse or rehearse) and not unrehearsed
+        environment = dataclasses.replace(environment, rehearse=rehearses)
         wanted = Wanted.of(
             environment,
             yes=yes,

@@ -103,7 +103,8 @@ def put_in_place(app: App, place: Place, stored: Stored, pairs: Pairs, *, safety
             except DeployError as error:
                 error.remedy = "nothing was changed; --no-safety restores without a backup of what is live"
                 raise
-    with decrypted(place.repository, manifest, parts, place.environment.encryption.identity, app.console) as opened:
+    telling = app.console.step("Decrypt")
+    with decrypted(place.repository, manifest, parts, place.environment.encryption.identity, telling) as opened:
         plain = [(part.plain, store) for part, store in pairs]
         kept = restore(plain, *opened, now, app.console, whoami(), place.paused)
     app.console.good(f"{titles} on {where} is as it was in {manifest.id}: {told(parts)}.")
@@ -129,7 +130,10 @@ def _beside(app: App, place: Place, stored: Stored, pairs: Pairs, into: str) -> 
     restoring, identity = f"{whoami()}: restore of {stored.manifest.id}", place.environment.encryption.identity
     with (
         place.repository.locked(restoring),
-        decrypted(place.repository, stored.manifest, [part], identity, app.console) as (repository, manifest),
+        decrypted(place.repository, stored.manifest, [part], identity, app.console.step("Decrypt")) as (
+            repository,
+            manifest,
+        ),
         app.console.step(f"Restore {part.title} into {into}") as step,
     ):
         store.prepare_as(into, part.plain, Restoring(repository, manifest, "", step))

@@ -137,7 +137,10 @@ def _bring(app: App, source: Place, stored: Stored, only: Iterable[str], target:
     identity = source.environment.encryption.identity
 
     def parts(writing: Writing) -> Iterator[Part]:
-        with decrypted(source.repository, stored.manifest, found, identity, app.console) as (repository, manifest):
+        with decrypted(source.repository, stored.manifest, found, identity, app.console.step("Decrypt")) as (
+            repository,
+            manifest,
+        ):
             for part, (name, owner) in homes:
                 with masked(repository, manifest, part.plain, masks, writing.step) as (server, scratch):
                     yield bring(server, scratch, part.plain, writing, database=name, owner=owner)

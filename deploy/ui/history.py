@@ -68,6 +68,7 @@ def release_documents(facts: Facts) -> Iterator[dict[str, Any]]:
             "pushed": list(entry.pushed),
             "probes": dataclasses.asdict(entry.probes) if entry.probes else None,
             "migrations": [dataclasses.asdict(one) for one in entry.migrations],
+            "rehearsed": entry.rehearsed,
             "backup": entry.backup,
             "services": [dataclasses.asdict(one) for one in entry.deeds],
             "reason": entry.reason,

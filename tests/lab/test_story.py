@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 import re
+import signal
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -323,6 +325,119 @@ def test_a_migration_that_cannot_be_reversed_is_said_before_anything_changes(
     assert "tracker.0100_once cannot be reversed; nothing was changed" in done.stderr
     assert released.containers(timetracker.name) == before
     assert rows(timetracker, released, "SELECT count(*) FROM django_migrations WHERE name = '0100_once'") == "1"
+
+
+def migration(project: Project, name: str, after: str, sql: str) -> Path:
+    """A migration of the tracker that runs some SQL."""
+    path = project.root / f"apps/timetracker/backend/tracker/migrations/{name}.py"
+    path.write_text(
+        "from django.db import migrations\n\n\nclass Migration(migrations.Migration):\n"
+        f"    dependencies = [('tracker', '{after}')]\n"
+        f"    operations = [migrations.RunSQL({sql!r})]\n"
+    )
+    return path
+
+
+CODES = (
+    "ALTER TABLE tracker_project ADD code int DEFAULT (random() * 9)::int;"
+    "INSERT INTO wish VALUES (1);"
+    "SELECT pg_sleep(0.5)"
+)
+REHEARSE = ("prod.rehearse", "--host", "sandbox")
+
+
+def of_host(project: Project, host: RemoteHost) -> dict[str, str]:
+    """Everything on a host that a rehearsal must leave as it is."""
+    docker = ("docker ps --all --no-trunc", "docker network ls --no-trunc", "docker volume ls")
+    formats = ("{{.ID}} {{.Names}} {{.Networks}} {{.Mounts}}", "{{.ID}} {{.Name}}", "{{.Name}}")
+    files = ("find . -type f -not -path './backups/*' -not -name fence | sort | xargs sha256sum", "ls -A . releases")
+    texts = [f"{words} --format '{shape}' | sort" for words, shape in zip(docker, formats, strict=True)]
+    tables = (
+        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 1, 2"
+    )
+    return {
+        **{text: host.sh(f"cd /opt/{project.name} && {text}") for text in (*texts, *files)},
+        "tables": rows(project, host, tables),
+        "migrations": rows(project, host, "SELECT name FROM django_migrations ORDER BY 1"),
+        "databases": rows(project, host, "SELECT datname FROM pg_database ORDER BY 1"),
+    }
+
+
+def test_a_rehearsal_finds_what_only_real_data_refuses(timetracker: Project, released: RemoteHost) -> None:
+    """A unique index is made on an empty table, and not on one whose rows are alike."""
+    migration(timetracker, "0101_codes", "0100_once", CODES)
+    migration(timetracker, "0102_unique", "0101_codes", "CREATE UNIQUE INDEX ON tracker_project (archived)")
+    before = of_host(timetracker, released)
+    with visitors(released) as load:
+        done = timetracker.inv(*REHEARSE, expect=1)
+
+    assert "Key (archived)=(f) is duplicated" in done.stderr
+    assert "the migrations of backend fail on the data of" in done.stderr
+    assert "at tracker.0102_unique; nothing of production was touched" in done.stderr
+    assert load.failed == {}
+    assert of_host(timetracker, released) == before
+
+
+def test_a_deploy_that_rehearses_ends_before_production_is_touched(timetracker: Project, released: RemoteHost) -> None:
+    before = of_host(timetracker, released)
+    done = timetracker.inv("prod.deploy", "--host", "sandbox", "--rehearse", "--yes", expect=1)
+
+    assert "at tracker.0102_unique; nothing of production was touched" in done.stderr
+    assert "Stage the release" not in done.stderr
+    after = of_host(timetracker, released)
+    assert {key for key in before if after[key] != before[key]} == {next(key for key in before if "sha256sum" in key)}
+    assert releases(timetracker)[0]["outcome"] == "failed", "the journal is what has changed"
+    assert releases(timetracker)[0]["rehearsed"] == ""
+
+
+def test_an_interrupted_rehearsal_leaves_nothing(timetracker: Project, released: RemoteHost) -> None:
+    migration(timetracker, "0102_unique", "0101_codes", "SELECT pg_sleep(99)")
+    before = of_host(timetracker, released)
+    rehearsal = timetracker.start(*REHEARSE)
+    sleeping = "docker ps --no-trunc --format '{{.Names}} {{.Command}}' | grep -- '-run-.*migrate --noinput'"
+    name = eventually(lambda: released.sh(f"{sleeping} || true").split(), 180)[0]
+    (details,) = json.loads(released.run("docker", "container", "inspect", name))
+    networks = list(details["NetworkSettings"]["Networks"])
+    rehearsal.send_signal(signal.SIGINT)
+    rehearsal.communicate()
+
+    assert rehearsal.returncode == 130
+    assert len(networks) == 1, "one network"
+    assert networks[0].startswith("windlass-rehearsal-"), "and none that a release or the data services are on"
+    assert {one["Type"] for one in details["Mounts"]} == {"volume"}
+    assert all(re.fullmatch("[0-9a-f]{64}", one["Name"]) for one in details["Mounts"]), "no volume with a name"
+    assert of_host(timetracker, released) == before
+
+
+def test_a_mended_migration_is_rehearsed_and_then_released(timetracker: Project, released: RemoteHost) -> None:
+    migration(timetracker, "0102_unique", "0101_codes", "CREATE UNIQUE INDEX ON tracker_project (archived, id)")
+    before = of_host(timetracker, released)
+    done = timetracker.inv(*REHEARSE)
+
+    said = done.stdout.splitlines()
+    assert re.fullmatch(r"backend migrates in .*: tracker.0101_codes, tracker.0102_unique", said[0])
+    assert re.search(r"^tracker_project: nobody can read or write for \d\S* ", done.stdout, re.MULTILINE)
+    assert "tracker_project: every row is written anew" in said
+    assert "wish: 0 rows before, 1 after" in said
+    assert of_host(timetracker, released) == before
+
+    timetracker.inv("prod.deploy", "--host", "sandbox", "--rehearse", "--yes")
+    backups = json.loads(timetracker.inv("db.backups", "--env", "prod", "--host", "sandbox", "--json").stdout)
+    change = releases(timetracker)[0]
+    assert change["outcome"] == "deployed"
+    assert change["rehearsed"] in [one["id"] for one in backups if one["label"] == "rehearsal"]
+    assert change["steps"]["Rehearse the migrations"] > 0
+    assert rows(timetracker, released, "SELECT count(*) FROM wish") == "1"
+
+
+def test_there_is_nothing_to_rehearse_where_nothing_is_pending(timetracker: Project, released: RemoteHost) -> None:
+    assert "Nothing to rehearse on sandbox: it runs this as" in timetracker.inv(*REHEARSE).stderr
+    timetracker.edit(VERSION, "APP_VERSION = ", "# same\nAPP_VERSION = ")
+    done = timetracker.inv(*REHEARSE)
+    timetracker.edit(VERSION, "# same\nAPP_VERSION = ", "APP_VERSION = ")
+
+    assert "nothing to rehearse: nothing is pending" in done.stderr
+    assert done.stdout == ""
 
 
 def test_destroyed_data_comes_back_row_for_row(timetracker: Project, released: RemoteHost) -> None:

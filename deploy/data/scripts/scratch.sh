@@ -1,8 +1,10 @@
-# Containers and volumes for drills, which nobody else uses.
+# Containers, volumes and networks for drills and rehearsals, which nobody else uses.
 #
-#   scratch.sh postgres|qdrant PROJECT NAME IMAGE     starts a server and waits until it answers
+#   scratch.sh network PROJECT NAME       makes a network that leads nowhere else, not even to the host it is on
+#   scratch.sh postgres|qdrant PROJECT NAME IMAGE [NETWORK ALIAS...]
+#                               starts a server and waits until it answers: on no network, or on one, under some names
 #   scratch.sh remove NAME      removes a container with its data
-#   scratch.sh sweep PROJECT    removes whatever a drill that was killed has left
+#   scratch.sh sweep PROJECT    removes whatever a drill or a rehearsal has made, and left where it was killed
 set -eu
 
 verb=$1
@@ -20,9 +22,18 @@ answers() {
 }
 
 case $verb in
+    network)
+        docker network create --internal --opt com.docker.network.bridge.inhibit_ipv4=true \
+            --label "windlass.scratch=$1" "$2" >/dev/null
+        ;;
     postgres | qdrant)
-        project=$1 name=$2 image=$3
-        docker run --detach --name "$name" --label "windlass.scratch=$project" --network none --shm-size 256m \
+        project=$1 name=$2 image=$3 network=${4:-none}
+        shift 3
+        if [ $# -gt 0 ]; then shift; fi
+        aliases=
+        for alias; do aliases="$aliases --network-alias $alias"; done
+        # shellcheck disable=SC2086  # a list of options; names of services hold no spaces
+        docker run --detach --name "$name" --label "windlass.scratch=$project" --network "$network" $aliases --shm-size 256m \
             --env POSTGRES_HOST_AUTH_METHOD=trust --env POSTGRES_USER=postgres "$image" >/dev/null
         tries=0
         until answers "$name" 2>/dev/null; do
@@ -37,9 +48,16 @@ case $verb in
         ;;
     remove) docker rm --force --volumes "$1" >/dev/null ;;
     sweep)
-        for one in $(docker ps --all --quiet --filter "label=windlass.scratch=$1"); do
-            docker rm --force --volumes "$one" >/dev/null
+        # a container of `run --rm` may be on its way out, and one that was asked for may only now be made
+        tries=0
+        until [ -z "$(docker ps --all --quiet --filter "label=windlass.scratch=$1")" ]; do
+            tries=$((tries + 1))
+            [ "$tries" -lt 60 ] || { echo 'containers of a drill or a rehearsal could not be removed' >&2; exit 1; }
+            for one in $(docker ps --all --quiet --filter "label=windlass.scratch=$1"); do
+                docker rm --force --volumes "$one" >/dev/null 2>&1 || sleep 0.5
+            done
         done
         for one in $(docker volume ls --quiet --filter "label=windlass.scratch=$1"); do docker volume rm "$one" >/dev/null; done
+        for one in $(docker network ls --quiet --filter "label=windlass.scratch=$1"); do docker network rm "$one" >/dev/null; done
         ;;
 esac

@@ -41,6 +41,7 @@ KEYS = {
         "backup_keep",
         "encryption",
         "offsite",
+        "rehearse",
         "mask",
         "data_from",
         "waves",
@@ -125,6 +126,7 @@ def _environment(name: str, raw: Any, project: str, stack: str, source: str) -> 
         backup_keep=backup_keep,
         encryption=_encryption(raw.get("encryption"), f"{where}.encryption", source),
         offsite=_offsite(raw.get("offsite"), f"{where}.offsite", source, backup_keep),
+        rehearse=_boolean(raw, "rehearse", source, where),
         mask=_masks(raw.get("mask"), f"{source}: deploy.{where}.mask"),
         data_from=_texts(raw, "data_from", source, where),
         waves=_waves(raw.get("waves"), f"{source}: deploy.{where}.waves"),
@@ -265,6 +267,13 @@ def _number(raw: Mapping[str, Any], key: str, default: float, source: str, path:
     if isinstance(value, bool) or not isinstance(value, int | float) or value < least:
         raise UsageError(f"{source}: deploy.{_join(path, key)} is not a number of at least {least:g}", _shape_of(value))
     return value
+
+
+def _boolean(raw: Mapping[str, Any], key: str, source: str, path: str) -> bool:
+    value = raw.get(key, False)
+    if isinstance(value, bool):
+        return value
+    raise UsageError(f"{source}: deploy.{_join(path, key)} is not true or false", _shape_of(value))
 
 
 def _keep_free(raw: Mapping[str, Any], source: str, path: str) -> KeepFree:

@@ -99,6 +99,8 @@ class Environment:
     encryption: Encryption = Encryption()
     offsite: Offsite | None = None
     """Where `db.backup` copies backups to; nothing where nobody said."""
+    rehearse: bool = False
+    """Whether a deploy first runs pending migrations on a copy of the newest backup, and stops where they fail."""
     mask: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Tables and their columns that `db.pull` replaces by an SQL expression each, before anything leaves the host."""
     data_from: tuple[str, ...] = ()
