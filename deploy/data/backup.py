@@ -10,7 +10,7 @@ from datetime import datetime
 from deploy.data.encryption import encrypted
 from deploy.data.repository import Repository, Writing
 from deploy.data.store import Store
-from deploy.model.backup import Label, Manifest, Part, StoreKind, backup_id
+from deploy.model.backup import DATABASES, Label, Manifest, Part, StoreKind, backup_id
 from deploy.model.errors import CommandError, DeployError, UsageError
 from deploy.ui import Step
 from deploy.ui.units import count, size
@@ -79,10 +79,10 @@ def write_backup(
 def told(parts: Sequence[Part]) -> str:
     """What parts of a backup hold, in words."""
 
-    def of(kind: StoreKind) -> list[Part]:
-        return [part for part in parts if part.kind == kind]
+    def of(*kinds: StoreKind) -> list[Part]:
+        return [part for part in parts if part.kind in kinds]
 
-    databases, folders = of(StoreKind.POSTGRES), of(StoreKind.FILES)
+    databases, folders = of(*DATABASES), of(StoreKind.FILES)
     words = []
     if databases:
         tables = sum(len(part.contents) for part in databases)

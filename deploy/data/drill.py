@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 
 from deploy.data.encryption import decrypted
 from deploy.data.file_store import FileStore
+from deploy.data.mysql import identifier
+from deploy.data.mysql_store import MysqlStore, check_tables, scratch_mysql
 from deploy.data.postgres import SERVERS_OWN, Postgres
 from deploy.data.postgres_store import PostgresStore
 from deploy.data.qdrant_store import prove_recovers, scratch_qdrant
@@ -97,6 +100,9 @@ class Drill:
                 databases = [part for part in parts if part.kind == StoreKind.POSTGRES]
                 if databases:
                     self._postgres(databases, step)
+                databases = [part for part in parts if part.kind == StoreKind.MYSQL]
+                if databases:
+                    self._mysql(databases, step)
                 collections = [part for part in parts if part.kind == StoreKind.QDRANT]
                 if collections:
                     self._qdrant(collections, step)
@@ -140,7 +146,24 @@ class Drill:
                 step.show(f"{part.title}: looking at every page")
                 _amcheck(server, part, name)
                 if service in self._proofs:
-                    _ask(server, part, name, self._proofs[service])
+                    _ask(part, self._proofs[service], partial(server.query, database=name))
+
+    def _mysql(self, databases: Sequence[Part], step: Step) -> None:
+        service, restoring = databases[0].service, self._restoring(step)
+        image = self._image(databases[0])
+        with scratch_mysql(databases[0], image, restoring) as server:
+            store = MysqlStore(server, service, image)
+            for part in databases:
+                store.check(part)
+                # the image may have made one of that name
+                server.query(f"DROP DATABASE IF EXISTS {identifier(part.name)}")
+                # under its own name: what is in it may say `database.table`
+                store.prepare_as(part.name, part, restoring)
+            for part in databases:  # what is in one may refer to another
+                step.show(f"{part.title}: looking at every page")
+                check_tables(server, part.name, part.title)
+                if service in self._proofs:
+                    _ask(part, self._proofs[service], partial(server.query, database=part.name))
 
 
 def scratch_image(shell: Shell, part: Part, running: Mapping[str, str]) -> str:
@@ -190,12 +213,13 @@ def _amcheck(server: Postgres, part: Part, name: str) -> None:
         raise DeployError(f"{part.title}: pg_amcheck found damage", details=done.stderr or done.stdout)
 
 
-def _ask(server: Postgres, part: Part, name: str, query: str) -> None:
-    """The application's own question, which counts as answered by any row but `false`."""
+def _ask(part: Part, query: str, answer: Callable[[str], list[list[str]]]) -> None:
+    """The application's own question, which counts as answered by any row but `false`, which MySQL calls 0."""
+    no = {"0", "NULL"} if part.kind == StoreKind.MYSQL else {"f", "false"}
     try:
-        rows = server.query(query, name)
+        rows = answer(query)
     except CommandError as error:
         raise DeployError(f"{part.title}: x-deploy.proof failed", details=error.stderr) from error
-    if not rows or rows[0][0] in {"f", "false", ""}:
-        answer = " ".join(rows[0]) if rows else "no row"
-        raise DeployError(f"{part.title}: x-deploy.proof answered {answer}", query)
+    if not rows or rows[0][0] in {*no, ""}:
+        said = " ".join(rows[0]) if rows else "no row"
+        raise DeployError(f"{part.title}: x-deploy.proof answered {said}", query)

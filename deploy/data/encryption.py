@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from deploy.data.repository import Repository, Writing
-from deploy.model.backup import Manifest, Part, StoreKind
+from deploy.model.backup import ACCOUNTS, Manifest, Part
 from deploy.model.errors import CommandError, DeployError, UsageError
 from deploy.ui import Step
 from deploy.ui.units import size
@@ -54,7 +54,7 @@ def _decrypt(repository: Repository, backup: Manifest, parts: Sequence[Part], id
     """Decrypt parts, with the roles that their databases belong to."""
     key = _key(identity)
     services = {part.service for part in parts}
-    needed = [one for one in backup.parts if one in parts or (one.kind == StoreKind.ROLES and one.service in services)]
+    needed = [one for one in backup.parts if one in parts or (one.kind in ACCOUNTS and one.service in services)]
     for part in needed:
         step.show(part.title)
         if repository.sha256(backup, part) != part.sha256:

@@ -10,12 +10,14 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from deploy.data.file_store import FileStore
+from deploy.data.mysql import Mysql
+from deploy.data.mysql_store import MysqlStore
 from deploy.data.postgres import Postgres
 from deploy.data.postgres_store import PostgresStore
 from deploy.data.qdrant_store import QdrantStore
 from deploy.data.redis_store import RedisStore
 from deploy.data.store import Store
-from deploy.model.backup import StoreKind
+from deploy.model.backup import DATABASES, StoreKind
 from deploy.model.errors import UsageError
 from deploy.model.kinds import Kind, image_name
 from deploy.model.options import Backup
@@ -23,9 +25,11 @@ from deploy.shell import Shell
 from deploy.shell.packaged import packaged
 
 POSTGRES_IMAGES = frozenset({"postgres", "postgresql", "postgis", "pgvector", "timescaledb"})
+MYSQL_IMAGES = frozenset({"mariadb", "mysql", "mysql-server", "percona", "percona-server"})
 REDIS_IMAGES = frozenset({"redis", "redis-stack", "redis-stack-server", "redismod", "valkey"})
 KINDS: Mapping[StoreKind, frozenset[str]] = {
     StoreKind.POSTGRES: POSTGRES_IMAGES,
+    StoreKind.MYSQL: MYSQL_IMAGES,
     StoreKind.REDIS: REDIS_IMAGES,
     StoreKind.QDRANT: frozenset({"qdrant"}),
 }
@@ -114,23 +118,23 @@ def made_by_applications(running: Iterable[Running], wanted: Wanted) -> tuple[st
 
 
 def database_services(images: Iterable[tuple[str, str]]) -> tuple[str, ...]:
-    """Names of those services, given as name and image, that run PostgreSQL."""
-    return tuple(name for name, image in images if store_kind(image) == StoreKind.POSTGRES)
+    """Names of those services, given as name and image, that run a database server."""
+    return tuple(name for name, image in images if store_kind(image) in DATABASES)
 
 
 def one_database(images: Iterable[tuple[str, str]], wanted: str) -> str:
     """The database service to work on. Raises UsageError when it is not clear which."""
     found = database_services(images)
     if wanted and wanted not in found:
-        raise UsageError(f"'{wanted}' is not a PostgreSQL service", f"known: {', '.join(found) or 'none'}")
+        raise UsageError(f"'{wanted}' is not a database service", f"known: {', '.join(found) or 'none'}")
     if wanted:
         return wanted
     if len(found) == 1:
         return found[0]
     if not found:
-        raise UsageError("the stack has no PostgreSQL service", "this works with PostgreSQL only")
+        raise UsageError("the stack has no database service", "this works with PostgreSQL, MariaDB and MySQL")
     raise UsageError(
-        f"the stack has more than one PostgreSQL service: {', '.join(found)}", f"name one: --service {found[0]}"
+        f"the stack has more than one database service: {', '.join(found)}", f"name one: --service {found[0]}"
     )
 
 
@@ -200,5 +204,7 @@ def _server(shell: Shell, kind: StoreKind, container: Running) -> Store:
     """The store of a container that runs a server of a known kind."""
     if kind == StoreKind.POSTGRES:
         return PostgresStore(Postgres(shell, container.id), container.service, container.image)
+    if kind == StoreKind.MYSQL:
+        return MysqlStore(Mysql(shell, container.id), container.service, container.image)
     make = RedisStore if kind == StoreKind.REDIS else QdrantStore
     return make(shell, container.id, container.service, container.image)

@@ -6,9 +6,10 @@ The container's own programs are used, so that versions always fit; nothing need
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from deploy.data.store import Snapshot
 from deploy.model.backup import Content, major_version
 from deploy.model.command import Command
 from deploy.model.errors import DeployError
@@ -74,25 +75,6 @@ class DatabaseFacts:
     name: str
 
 
-class Snapshot:
-    """A consistent view of a database, held open. Its tables are counted while others read the same view."""
-
-    def __init__(self, name: str, answers: Iterator[str], fail: Callable[[], DeployError]) -> None:
-        self.id = name
-        self._answers = answers
-        self._fail = fail
-
-    def tables(self) -> Mapping[str, Content]:
-        """Rows and checksum of every table, once; waits until all are counted. Raises DeployError when some cannot."""
-        found: dict[str, Content] = {}
-        for line in self._answers:
-            if line == END:
-                return found
-            name, content = _content(line.split(SEPARATOR))
-            found[name] = content
-        raise self._fail()
-
-
 class Postgres:
     """The database server in one container. `database` is the image's own unless another is named."""
 
@@ -153,7 +135,7 @@ class Postgres:
             if not name:
                 raise failed()
             session.write(f"{_SUMMED};\n\\echo {END}\n".encode())
-            yield Snapshot(name, answers, failed)
+            yield Snapshot(name, _until_end(answers, failed))
             session.write(b"COMMIT;\n")
             session.close_stdin()
 
@@ -177,6 +159,14 @@ class Postgres:
     def _psql(self, database: str) -> Command:
         options = ("--no-psqlrc", "--quiet", "--no-align", "--tuples-only", f"--field-separator={SEPARATOR}")
         return self.program("psql", *options, "--set=ON_ERROR_STOP=1", "--no-password", "--dbname", database)
+
+
+def _until_end(answers: Iterator[str], failed: Callable[[], DeployError]) -> Iterator[tuple[str, Content]]:
+    for line in answers:
+        if line == END:
+            return
+        yield _content(line.split(SEPARATOR))
+    raise failed()
 
 
 def _content(row: Sequence[str]) -> tuple[str, Content]:

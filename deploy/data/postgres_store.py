@@ -8,7 +8,7 @@ from functools import cached_property
 
 from deploy.data.postgres import SERVERS_OWN, Postgres, identifier, literal
 from deploy.data.repository import Writing
-from deploy.data.store import Prepared, Restoring, Store, wrong
+from deploy.data.store import DatabaseStore, Prepared, Restoring, wrong
 from deploy.model.backup import Content, Part, StoreKind, difference, file_name, major_version
 from deploy.model.command import Command
 from deploy.model.errors import CommandError, DeployError
@@ -21,8 +21,10 @@ FEW_ROWS = 10_000
 _TABLE_DATA = re.compile(r"^\d+; \d+ \d+ TABLE DATA (.*)$", re.MULTILINE)
 
 
-class PostgresStore(Store):
+class PostgresStore(DatabaseStore):
     """Every database of one server, and its roles."""
+
+    goes_into = "\\c {}"
 
     def __init__(self, server: Postgres, service: str, image: str) -> None:
         self.server = server
@@ -102,13 +104,15 @@ class PostgresStore(Store):
             return {}
         return self.server.tables(part.name, lock_timeout="3s")
 
+    def exists(self, database: str) -> bool:
+        return self.server.exists(database)
+
     def prepare(self, part: Part, restoring: Restoring) -> Prepared:
         if part.kind == StoreKind.ROLES:
             return _nothing(part)
         return self.prepare_as(f"{part.name}_restore_{restoring.mark}", part, restoring)
 
     def prepare_as(self, fresh: str, part: Part, restoring: Restoring) -> Prepared:
-        """Restore into a fresh database of some name and compare every row."""
         server, step = self.server, restoring.step
         spare = f"{part.name}{SPARE_MARK}{restoring.mark}"
         step.show(f"{part.title}: reading the dump")

@@ -7,7 +7,7 @@ compared beside what is live, and only when all of it is right is anything swapp
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from deploy.data.repository import Repository, Writing
@@ -40,6 +40,18 @@ class Restoring:
     def feed(self, part: Part, command: Command) -> Command:
         """A command that reads a part's content from its standard input."""
         return self.repository.feed(self.backup, part, command)
+
+
+class Snapshot:
+    """A consistent view of a database, held open. Its tables are counted while others read the same view."""
+
+    def __init__(self, name: str, answers: Iterable[tuple[str, Content]]) -> None:
+        self.id = name
+        self._answers = answers
+
+    def tables(self) -> Mapping[str, Content]:
+        """Rows and checksum of every table, once; waits until all are counted. Raises DeployError when some cannot."""
+        return dict(self._answers)
 
 
 class Store(ABC):
@@ -75,6 +87,20 @@ class Store(ABC):
     @abstractmethod
     def prepare(self, part: Part, restoring: Restoring) -> Prepared:
         """Restore a part beside what is live and compare it. Raises DeployError; nothing is left behind then."""
+
+
+class DatabaseStore(Store):
+    """Every database of one server."""
+
+    goes_into: str
+    """What its client is told to work on a database: the words, and `{}` for the name."""
+
+    @abstractmethod
+    def exists(self, database: str) -> bool: ...
+
+    @abstractmethod
+    def prepare_as(self, fresh: str, part: Part, restoring: Restoring) -> Prepared:
+        """Restore into a fresh database of some name and compare every row."""
 
 
 def wrong(part: Part, problems: tuple[str, ...]) -> DeployError:

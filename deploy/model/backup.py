@@ -38,11 +38,21 @@ class StoreKind(StrEnum):
     POSTGRES = "postgres"
     ROLES = "roles"
     """Roles and other things that belong to a whole PostgreSQL server, without passwords."""
+    MYSQL = "mysql"
+    """A database of MariaDB or MySQL."""
+    USERS = "users"
+    """Accounts and grants of a MariaDB or MySQL server, without passwords."""
     REDIS = "redis"
     QDRANT = "qdrant"
     """A collection of a vector store."""
     FILES = "files"
     """A volume, or a folder that services write to."""
+
+
+DATABASES = frozenset({StoreKind.POSTGRES, StoreKind.MYSQL})
+"""Those of tables with rows."""
+ACCOUNTS = frozenset({StoreKind.ROLES, StoreKind.USERS})
+"""What comes along with databases, and is not put over what is there."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +76,7 @@ class Part:
     size_bytes: int
     sha256: str
     contents: Mapping[str, Content] = field(default_factory=dict)
-    """What it must hold, counted as the copy was made: `schema.table`, `keys`, `entries`."""
+    """What it must hold, counted as the copy was made: `schema.table`, `table`, `keys`, `entries`."""
     facts: Mapping[str, str] = field(default_factory=dict)
     """What restoring needs to know, by store: image, versions, encoding, owner, where it is mounted."""
 
@@ -123,7 +133,7 @@ class Manifest:
     @property
     def rows(self) -> int:
         """Rows of every table of every database."""
-        return sum(part.count for part in self.parts if part.kind == StoreKind.POSTGRES)
+        return sum(part.count for part in self.parts if part.kind in DATABASES)
 
     @property
     def services(self) -> frozenset[str]:
@@ -202,11 +212,13 @@ def _by_hand(part: Part) -> list[str]:
         case StoreKind.POSTGRES:
             encoding, owner = part.facts["encoding"], part.facts["owner"]
             create = f"createdb --template=template0 --encoding={encoding} --owner={owner} NEW_NAME"
-            if part.file.endswith(".dump"):
-                return [create, f"pg_restore --exit-on-error --dbname=NEW_NAME {part.file}"]
-            return [create, f"{_unpack(part.file)} | pg_restore --exit-on-error --dbname=NEW_NAME"]
+            restore = "pg_restore --exit-on-error --dbname=NEW_NAME"
+            packed = not part.file.endswith(".dump")
+            return [create, f"{_unpack(part)} | {restore}" if packed else f"{restore} {part.file}"]
         case StoreKind.ROLES:
             return [f"psql --dbname=postgres --file={part.file}"]
+        case StoreKind.MYSQL | StoreKind.USERS:
+            return _mysql_by_hand(part)
         case StoreKind.REDIS:
             return [
                 "stop the server and move its appendonlydir away",
@@ -217,11 +229,20 @@ def _by_hand(part: Part) -> list[str]:
             path = f"/collections/{part.name}/snapshots/upload?priority=snapshot"
             return [f"curl --fail --form snapshot=@{part.file} http://SERVER:6333{path}"]
         case StoreKind.FILES:
-            return [f"{_unpack(part.file)} | tar --numeric-owner -xpf - -C FOLDER"]
+            return [f"{_unpack(part)} | tar --numeric-owner -xpf - -C FOLDER"]
 
 
-def _unpack(file: str) -> str:
-    return f"{'zstd' if file.endswith('.zst') else 'gzip'} -dc {file}"
+def _mysql_by_hand(part: Part) -> list[str]:
+    client = f"{part.facts['client']} --user=root --password"
+    if part.kind == StoreKind.USERS:
+        unlock = "ALTER USER … IDENTIFIED BY … ACCOUNT UNLOCK, for each: they are locked, and have no password"
+        return [f"{client} <{part.file}", unlock]
+    create = f"CREATE DATABASE NEW_NAME CHARACTER SET {part.facts['charset']} COLLATE {part.facts['collation']}"
+    return [f'{client} --execute="{create}"', f"{_unpack(part)} | {client} --binary-mode NEW_NAME"]
+
+
+def _unpack(part: Part) -> str:
+    return f"{'zstd' if part.file.endswith('.zst') else 'gzip'} -dc {part.file}"
 
 
 def backup_id(project: str, now: datetime) -> str:

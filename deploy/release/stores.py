@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from deploy.data.find import Wanted, look, named_of, stores_of, unknown_stores
-from deploy.data.postgres_store import PostgresStore
 from deploy.data.repository import Repository
-from deploy.data.store import Store
+from deploy.data.store import DatabaseStore, Store
 from deploy.model.kinds import Kind
 from deploy.model.release import ReleaseRecord
 from deploy.model.settings import Environment
@@ -48,4 +47,4 @@ def databases_of(site: Site, record: ReleaseRecord, project: str) -> Sequence[St
     wanted = wanted_of(site, record)
     runs = {one.service: wanted.runs[one.service] for one in found if one.service in wanted.runs}
     stores = stores_of(site.shell, found, dataclasses.replace(wanted, runs=runs))
-    return [store for store in stores if isinstance(store, PostgresStore)]
+    return [store for store in stores if isinstance(store, DatabaseStore)]

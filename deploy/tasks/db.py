@@ -12,9 +12,10 @@ from invoke.collection import Collection
 
 from deploy.data.backup import Origin, take_backup, told
 from deploy.data.drill import Drill
-from deploy.data.find import made_by_applications, one_database
+from deploy.data.find import made_by_applications, one_database, store_kind
+from deploy.data.mysql import Mysql
 from deploy.data.repository import LATEST, Stored
-from deploy.model.backup import Label, StoreKind, chosen
+from deploy.model.backup import ACCOUNTS, Label, StoreKind, chosen
 from deploy.model.command import Command
 from deploy.model.errors import DeployError, UsageError
 from deploy.model.offsite import Copy
@@ -38,6 +39,7 @@ from deploy.tasks.travel import clone, fetch, pull, push, send
 from deploy.ui.units import age, count, duration, size
 
 HEADINGS = ("backup", "age", "size", "rows", "stores", "label", "release", "proved", "off-site", "problem")
+PSQL = 'exec psql --username="${POSTGRES_USER:-postgres}" --dbname="${POSTGRES_DB:-${POSTGRES_USER:-postgres}}"'
 SERVICE_HELP = "the database service, where the stack has more than one"
 
 
@@ -123,7 +125,7 @@ def _row(one: Stored, now: datetime, known: Container[str] | None) -> tuple[str,
         age(manifest.started_at, now),
         size(manifest.size_bytes),
         str(manifest.rows),
-        ", ".join(part.title for part in manifest.parts if part.kind != StoreKind.ROLES),
+        ", ".join(part.title for part in manifest.parts if part.kind not in ACCOUNTS),
         str(manifest.label),
         manifest.release,
         _proof(one, now),
@@ -275,7 +277,7 @@ def _prune_here(app: App, place: Place, *, yes: bool) -> None:
 
 @task(iterable=("host",), help=PLACE_HELP | {"service": SERVICE_HELP})
 def shell(app: App, host: list[str], env: str = LOCAL, service: str = "") -> None:
-    """Open psql on a database.
+    """Open the client of a database: psql, mariadb or mysql.
 
     Example: inv db.shell --env prod --host app1
     """
@@ -284,11 +286,11 @@ def shell(app: App, host: list[str], env: str = LOCAL, service: str = "") -> Non
         found = next((one for one in place.running if one.service == name and one.running), None)
         if found is None:
             raise UsageError(f"{name} does not run on {place.where}", place.start)
-        inside = (
-            'exec psql --username="${POSTGRES_USER:-postgres}" --dbname="${POSTGRES_DB:-${POSTGRES_USER:-postgres}}"'
-        )
         tty = sys.stdin.isatty()
-        command = Command("docker", "exec", "--interactive").flag("--tty", tty).then(found.id, "sh", "-c", inside)
+        if store_kind(place.wanted.runs[name]) == StoreKind.MYSQL:
+            command = Mysql(place.repository.shell, found.id).program("client", "@DATABASE")
+        else:
+            command = Command("docker", "exec", "--interactive").flag("--tty", tty).then(found.id, "sh", "-c", PSQL)
         if place.site is not None:
             app.hand_over(place.site, command, tty=tty)
         os.execvp(command[0], command)

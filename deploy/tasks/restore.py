@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 from deploy.data.backup import Origin, take_backup, told
 from deploy.data.encryption import decrypted
-from deploy.data.postgres_store import PostgresStore
 from deploy.data.repository import Stored
 from deploy.data.restore import Pairs, check_backup, loss, pair, restore
-from deploy.data.store import Restoring
-from deploy.model.backup import Label, StoreKind, chosen
+from deploy.data.store import DatabaseStore, Restoring
+from deploy.model.backup import ACCOUNTS, DATABASES, Label, chosen
 from deploy.model.errors import DeployError, UsageError
 from deploy.model.settings import LOCAL
 from deploy.tasks.app import App
@@ -88,7 +87,7 @@ def put_in_place(app: App, place: Place, stored: Stored, pairs: Pairs, *, safety
     manifest, where, now = stored.manifest, place.where, datetime.now(UTC)
     parts = [part for part, _ in pairs]
     have_age(app, place, parts)
-    titles = ", ".join(part.title for part in parts if part.kind != StoreKind.ROLES)
+    titles = ", ".join(part.title for part in parts if part.kind not in ACCOUNTS)
     app.console.say(f"{manifest.id}, {age(manifest.started_at, now)}, {told(parts)} → {titles} on {where}")
     for line in loss(pairs):
         app.console.note(line)
@@ -117,14 +116,12 @@ def _beside(app: App, place: Place, stored: Stored, pairs: Pairs, into: str) -> 
     """Restore one database under another name, and leave it there."""
     from deploy.release.prepare import whoami
 
-    found = [
-        (part, store) for part, store in pairs if isinstance(store, PostgresStore) and part.kind == StoreKind.POSTGRES
-    ]
+    found = [(part, store) for part, store in pairs if isinstance(store, DatabaseStore) and part.kind in DATABASES]
     if len(found) != 1:
         names = ", ".join(part.title for part, _ in found) or "none"
         raise UsageError(f"--into takes one database, the backup has: {names}", "name one: --only db/NAME")
     ((part, store),) = found
-    if store.server.exists(into):
+    if store.exists(into):
         raise UsageError(f"--into {into}: there is a database of that name", "choose another name, or drop it first")
     have_age(app, place, [part])
     restoring, identity = f"{whoami()}: restore of {stored.manifest.id}", place.environment.encryption.identity
@@ -139,4 +136,5 @@ def _beside(app: App, place: Place, stored: Stored, pairs: Pairs, into: str) -> 
         store.prepare_as(into, part.plain, Restoring(repository, manifest, "", step))
         step.result = f"{count(part.count, 'row')} are equal"
     app.console.good(f"{into} on {place.where} is {part.title} as it was in {stored.manifest.id}.")
-    app.console.say(f"Next: inv db.shell{place.words} and \\c {into} look into it; DROP DATABASE removes it.")
+    goes_into = store.goes_into.format(into)
+    app.console.say(f"Next: inv db.shell{place.words} and {goes_into} look into it; DROP DATABASE removes it.")

@@ -115,7 +115,10 @@ def _bring(app: App, source: Place, stored: Stored, only: Iterable[str], target:
     now, env = datetime.now(UTC), target.environment.name
     found = [one for one in chosen(stored.manifest.parts, only) if one.kind == StoreKind.POSTGRES]
     if not found:
-        raise UsageError(f"{stored.manifest.id} has no PostgreSQL database", "name another: --backup ID")
+        remedy = "name another: --backup ID"
+        if any(one.kind == StoreKind.MYSQL for one in stored.manifest.parts):
+            remedy = "those of MariaDB and MySQL cannot be masked yet, and so are not brought"
+        raise UsageError(f"{stored.manifest.id} has no PostgreSQL database that is asked for", remedy)
     masks = masks_of(source.environment.mask, found)
     homes = [(part, home_of(part, target.stores())) for part in found]
     titles = ", ".join(part.title for part in found)

@@ -104,6 +104,9 @@ def test_a_server_that_does_not_run_is_said(there: tuple[Running, ...]) -> None:
         ("registry.example.com/timescale/timescaledb:latest-pg16", StoreKind.POSTGRES),
         ("redislabs/redismod", StoreKind.REDIS),
         ("valkey/valkey:8", StoreKind.REDIS),
+        ("mariadb:10-focal", StoreKind.MYSQL),
+        ("mysql:8.0.27", StoreKind.MYSQL),
+        ("percona/percona-server:8.0", StoreKind.MYSQL),
         ("memcached", None),
         ("build:ab12", None),
     ],
@@ -114,7 +117,7 @@ def test_images_tell_what_kind_of_store_they_run(image: str, kind: StoreKind | N
 
 def test_the_one_database_is_named_or_asked_for() -> None:
     assert one_database(RUNS.items(), "") == "db"
-    with pytest.raises(UsageError, match="more than one PostgreSQL service: a, b"):
-        one_database([("a", "postgres"), ("b", "postgres")], "")
-    with pytest.raises(UsageError, match="'cache' is not a PostgreSQL service"):
+    with pytest.raises(UsageError, match="more than one database service: a, b"):
+        one_database([("a", "postgres"), ("b", "mariadb")], "")
+    with pytest.raises(UsageError, match="'cache' is not a database service"):
         one_database(RUNS.items(), "cache")

@@ -1,7 +1,7 @@
 # Containers, volumes and networks for drills and rehearsals, which nobody else uses.
 #
 #   scratch.sh network PROJECT NAME       makes a network that leads nowhere else, not even to the host it is on
-#   scratch.sh postgres|qdrant PROJECT NAME IMAGE [NETWORK ALIAS...]
+#   scratch.sh postgres|mysql|qdrant PROJECT NAME IMAGE [NETWORK ALIAS...]
 #                               starts a server and waits until it answers: on no network, or on one, under some names
 #   scratch.sh remove NAME      removes a container with its data
 #   scratch.sh sweep PROJECT    removes whatever a drill or a rehearsal has made, and left where it was killed
@@ -15,6 +15,11 @@ answers() {
     case $verb in
         # the first server of a new data folder takes no connection over TCP: only the one that stays does
         postgres) docker exec "$1" pg_isready --quiet --host 127.0.0.1 --username postgres ;;
+        # nor does that of MariaDB and MySQL, which both say so themselves
+        mysql) docker exec "$1" sh -c '
+            client=mysql
+            if command -v mariadb >/dev/null; then client=mariadb; fi
+            test "$("$client" --user=root --batch --skip-column-names --execute "SELECT @@skip_networking")" = 0' ;;
         qdrant) docker exec "$1" bash -c '
             exec 3<>/dev/tcp/127.0.0.1/6333 && printf "GET /readyz HTTP/1.0\r\n\r\n" >&3 &&
                 read -r _ status _ <&3 && test "$status" = 200' ;;
@@ -26,15 +31,21 @@ case $verb in
         docker network create --internal --opt com.docker.network.bridge.inhibit_ipv4=true \
             --label "windlass.scratch=$1" "$2" >/dev/null
         ;;
-    postgres | qdrant)
+    postgres | mysql | qdrant)
         project=$1 name=$2 image=$3 network=${4:-none}
         shift 3
         if [ $# -gt 0 ]; then shift; fi
         aliases=
         for alias; do aliases="$aliases --network-alias $alias"; done
+        set -- "$image"
+        # nobody needs what it writes to survive a crash
+        if [ "$verb" = mysql ]; then
+            set -- "$@" --max-allowed-packet=1G --event-scheduler=OFF --skip-log-bin --innodb-flush-log-at-trx-commit=0
+        fi
         # shellcheck disable=SC2086  # a list of options; names of services hold no spaces
         docker run --detach --name "$name" --label "windlass.scratch=$project" --network "$network" $aliases --shm-size 256m \
-            --env POSTGRES_HOST_AUTH_METHOD=trust --env POSTGRES_USER=postgres "$image" >/dev/null
+            --env POSTGRES_HOST_AUTH_METHOD=trust --env POSTGRES_USER=postgres \
+            --env MARIADB_ALLOW_EMPTY_ROOT_PASSWORD=yes --env MYSQL_ALLOW_EMPTY_PASSWORD=yes "$@" >/dev/null
         tries=0
         until answers "$name" 2>/dev/null; do
             tries=$((tries + 1))
