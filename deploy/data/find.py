@@ -19,12 +19,11 @@ from deploy.data.redis_store import RedisStore
 from deploy.data.store import Store
 from deploy.model.backup import DATABASES, StoreKind
 from deploy.model.errors import UsageError
-from deploy.model.kinds import Kind, image_name
+from deploy.model.kinds import POSTGRES_IMAGES, Kind, image_name
 from deploy.model.options import Backup
 from deploy.shell import Shell
 from deploy.shell.packaged import packaged
 
-POSTGRES_IMAGES = frozenset({"postgres", "postgresql", "postgis", "pgvector", "timescaledb"})
 MYSQL_IMAGES = frozenset({"mariadb", "mysql", "mysql-server", "percona", "percona-server"})
 REDIS_IMAGES = frozenset({"redis", "redis-stack", "redis-stack-server", "redismod", "valkey"})
 KINDS: Mapping[StoreKind, frozenset[str]] = {

@@ -6,13 +6,13 @@ The container's own programs are used, so that versions always fit; nothing need
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from deploy.data.store import Snapshot
 from deploy.model.backup import Content, major_version
 from deploy.model.command import Command
-from deploy.model.errors import DeployError
+from deploy.model.errors import CommandError, DeployError
 from deploy.shell import Process, Shell
 from deploy.shell.base import lines_of
 from deploy.shell.packaged import packaged
@@ -50,6 +50,8 @@ _DATABASES = """
     WHERE datallowconn AND NOT datistemplate AND datname !~ '_(before|restore)_[0-9]{14}$'
     ORDER BY datname
 """
+SUMMED = f"{_SAME_TEXT}{_SUMMED}"
+"""Gives name, rows and checksum of every table of a database, the same on every server."""
 _USED = """
     SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p', 'S') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
@@ -94,8 +96,26 @@ class Postgres:
 
     def query(self, sql: str, database: str | None = None) -> list[list[str]]:
         """Rows as lists of texts. `sql` goes over standard input: nothing of it shows in a process list."""
-        done = self.shell.run(self._psql(database or self.database), stdin=sql.encode())
-        return [line.split(SEPARATOR) for line in done.stdout.splitlines() if line]
+        return _rows(self.shell.run(self._psql(database or self.database), stdin=sql.encode()).stdout)
+
+    @contextlib.contextmanager
+    def asking(self, sql: str, database: str) -> Iterator[Callable[[], list[list[str]]]]:
+        """A query that is answered while the block does something else; what it is called for waits for the rows.
+
+        That raises CommandError when the query fails.
+        """
+        with self.shell.start(self._psql(database)) as session:
+            session.write(sql.encode())
+            session.close_stdin()
+
+            def rows() -> list[list[str]]:
+                answer = session.read_all()
+                said = session.read_stderr(1 << 16).decode(errors="replace")
+                if status := session.wait():
+                    raise CommandError(f"{database} could not be asked", exit_code=status, stderr=said)
+                return _rows(answer)
+
+            yield rows
 
     def execute(self, sql: str, database: str = SERVERS_OWN) -> None:
         """Statements that change something, each bounded in time: a lock held elsewhere must not stop us for ever."""
@@ -110,8 +130,8 @@ class Postgres:
         self, database: str | None = None, *, checksums: bool = False, lock_timeout: str = LOCK_TIMEOUT
     ) -> dict[str, Content]:
         """Rows of every table, and checksums. Raises CommandError when a table stays locked for `lock_timeout`."""
-        asked = f"{_SAME_TEXT}{_SUMMED}" if checksums else _COUNTED
-        return dict(map(_content, self.query(f"SET lock_timeout = '{lock_timeout}';{asked}", database)))
+        asked = SUMMED if checksums else _COUNTED
+        return contents_of(self.query(f"SET lock_timeout = '{lock_timeout}';{asked}", database))
 
     def session(self, database: str) -> Process:
         """`psql` that reads statements for as long as its caller writes them."""
@@ -167,6 +187,15 @@ def _until_end(answers: Iterator[str], failed: Callable[[], DeployError]) -> Ite
             return
         yield _content(line.split(SEPARATOR))
     raise failed()
+
+
+def _rows(text: str) -> list[list[str]]:
+    return [line.split(SEPARATOR) for line in text.splitlines() if line]
+
+
+def contents_of(rows: Iterable[Sequence[str]]) -> dict[str, Content]:
+    """By name, from rows of name, number and checksum."""
+    return dict(map(_content, rows))
 
 
 def _content(row: Sequence[str]) -> tuple[str, Content]:

@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import NoReturn
 
 from deploy.engine.bases import BaseImages, needed_images
+from deploy.engine.clusters import majors
 from deploy.engine.compose import ComposeProject
 from deploy.engine.discover import env_example
 from deploy.engine.files import create_env_file
 from deploy.engine.frontends import readable
 from deploy.engine.health import start
 from deploy.engine.install import engine_answers, local_user, set_up
+from deploy.engine.lines import SourceLines
 from deploy.engine.ports import require_free
+from deploy.model.checks import check_majors, require_none
 from deploy.model.command import Command
 from deploy.model.errors import CommandError, DeployError, UsageError, nearest
 from deploy.model.kinds import Kind
@@ -75,6 +78,8 @@ class DevStack:
         wanted = [service for service in self.stack.services.values() if only in ("", service.name)]
         require_free(self._shell, wanted, self.compose.name)
         self.obtain(wanted)
+        found = majors(self._shell, [self.compose.name], self.stack, wanted)
+        require_none(check_majors(found, ""), "the stack", SourceLines(self.compose.files, self._root).locate)
         self.build([service.name for service in wanted if service.build])
         data = [service.name for service in self.stack.data if service in wanted]
         self._start("Start the data services", data)

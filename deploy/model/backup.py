@@ -28,6 +28,7 @@ class Label(StrEnum):
     TAKE_OVER = "take-over"
     REHEARSAL = "rehearsal"
     """For a rehearsal that found none, or none that was new enough."""
+    PRE_UPGRADE = "pre-upgrade"
     PULLED = "pulled"
     """From another environment, masked."""
 

@@ -26,6 +26,8 @@ class Outcome(StrEnum):
     """Nothing users see has changed."""
     ROLLED_BACK = "rolled back"
     """An older release serves again, because somebody asked for it."""
+    UPGRADED = "upgraded"
+    """A data service is of another major version; the release stays."""
     HANDED_BACK = "handed back"
     """It runs on as a plain compose project."""
 

@@ -91,6 +91,7 @@ DATA_IMAGES = frozenset(
         "zookeeper",
     ]
 )
+POSTGRES_IMAGES = frozenset({"postgres", "postgresql", "postgis", "pgvector", "timescaledb"})
 FOREIGN_STATE = "a foreign image that writes to its own"
 """Begins the reason of a service that is taken to keep state for no better one."""
 STATE_FOLDERS = (

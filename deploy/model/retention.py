@@ -10,7 +10,9 @@ from typing import Protocol
 
 from deploy.model.backup import Label
 
-AUTOMATIC = frozenset({Label.PRE_MIGRATE, Label.PRE_RESTORE, Label.TAKE_OVER, Label.REHEARSAL, Label.PULLED})
+AUTOMATIC = frozenset(
+    {Label.PRE_MIGRATE, Label.PRE_RESTORE, Label.TAKE_OVER, Label.PRE_UPGRADE, Label.REHEARSAL, Label.PULLED}
+)
 """Taken by ourselves, before something dangerous mostly: a class of its own, of which only the newest count."""
 
 

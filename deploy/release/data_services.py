@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from deploy.model.command import Command, sequence
@@ -68,22 +68,27 @@ class MakeNetworks(Action):
         apps = any(one.kind != Kind.DATA for one in record.services.values())
         # compose refuses a document without services, which a stack has where all of it lives on
         make = [site.compose(record.id).then("up", "--no-start", "--no-build", "--remove-orphans")] if apps else []
-        triples = [
-            word
-            for name in self._change.data
-            for network, aliases in record.services[name].networks.items()
-            if network in record.networks
-            for word in (
-                site.layout.data_container(name),
-                site.layout.release_network(record.id, network),
-                ",".join(aliases),
-            )
-        ]
-        attach = site.bare("attach.sh", *triples)
+        attach = site.bare("attach.sh", *lasting_triples(site, record, self._change.data))
         site.shell.run(site.guarded(sequence(*make, attach, name="docker compose up --no-start")), on_line=step.show)
 
     def undo(self) -> None:
         leave_networks(self._change.site, self._change.record)
+
+
+def lasting_triples(site: Site, record: ReleaseRecord, services: Iterable[str]) -> tuple[str, ...]:
+    """Container, network and aliases in turn: where data services belong into a release's networks, for `attach.sh`."""
+    return tuple(
+        word
+        for name in services
+        if name in record.services
+        for network, aliases in record.services[name].networks.items()
+        if network in record.networks
+        for word in (
+            site.layout.data_container(name),
+            site.layout.release_network(record.id, network),
+            ",".join(aliases),
+        )
+    )
 
 
 def lasting_pairs(site: Site, record: ReleaseRecord) -> tuple[str, ...]:

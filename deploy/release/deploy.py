@@ -9,17 +9,27 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from deploy.engine.bases import BaseImages, needed_images
+from deploy.engine.clusters import image_major, majors
 from deploy.engine.dockerfiles import dockerfile_text
 from deploy.engine.frontends import readable
 from deploy.engine.images import build, missing
 from deploy.engine.platforms import builder_platforms, is_native
-from deploy.model.checks import Problem, check_builder, check_by_hand, check_host, needed_on_host, require_none
+from deploy.model.checks import (
+    Problem,
+    check_builder,
+    check_by_hand,
+    check_host,
+    check_majors,
+    needed_on_host,
+    require_none,
+)
 from deploy.model.deeds import differences
 from deploy.model.edge import images as edge_images
 from deploy.model.errors import DeployError
 from deploy.model.facts import Facts
 from deploy.model.findings import found_migrations
 from deploy.model.journal import Entry, Outcome, Probes, interrupted
+from deploy.model.plan import Action as PlanAction
 from deploy.model.plan import Plan, Wanted, make_plan
 from deploy.model.rehearsal import Report
 from deploy.model.release import ReleaseRecord
@@ -92,7 +102,13 @@ def plan_deploy(prepared: Prepared, site: Site, local: LocalShell) -> tuple[Plan
         direct={name: service.direct_ports for name, service in prepared.stack.services.items()},
     )
     by_hand = check_by_hand(facts, prepared.stack, prepared.places, site.layout)
-    problems = (*found, *by_hand, *_absent(prepared, site), *_builder_problems(prepared, plan, local))
+    problems = (
+        *found,
+        *by_hand,
+        *_absent(prepared, site),
+        *_other_majors(prepared, plan, site, local),
+        *_builder_problems(prepared, plan, local),
+    )
     notes = require_none(problems, site.shell.name, prepared.lines.locate)
     return dataclasses.replace(plan, warnings=plan.warnings + notes), facts
 
@@ -106,6 +122,19 @@ def _absent(prepared: Prepared, site: Site) -> Iterator[Problem]:
         for line in done.stdout.splitlines():
             what, _, name = line.partition(" ")
             yield needed[what, name].problem
+
+
+def _other_majors(prepared: Prepared, plan: Plan, site: Site, local: LocalShell) -> Iterator[Problem]:
+    """Databases that would not start on their data; one round trip where one is to be started anew."""
+    starting = {one.name for one in plan.data if one.action in {PlanAction.CREATE, PlanAction.REPLACE}}
+    services = [one for one in prepared.stack.data if one.name in starting]
+    # containers that somebody runs by hand have the project's own name
+    projects = (site.layout.data_project, site.layout.project)
+    found = majors(site.shell, projects, prepared.stack, services)
+    # what is to be pushed is here, and a tag is only a word
+    runs = {one.name: one.runs for one in services}
+    known = [dataclasses.replace(one, image=image_major(local, runs[one.service]) or one.image) for one in found]
+    yield from check_majors(known, f" --env {prepared.environment.name} --host {site.shell.name}")
 
 
 def _builder_problems(prepared: Prepared, plan: Plan, local: LocalShell) -> Iterator[Problem]:

@@ -10,9 +10,10 @@ from deploy.model.command import Command, script
 
 def packaged(room: str, name: str, *arguments: str | int) -> Command:
     """The script `deploy/<room>/scripts/<name>`, with positional parameters."""
-    return script(_text(room, name), name, *arguments)
+    return script(script_text(room, name), name, *arguments)
 
 
 @cache
-def _text(room: str, name: str) -> str:
+def script_text(room: str, name: str) -> str:
+    """What a script says, for another one that runs it."""
     return resources.files(f"deploy.{room}.scripts").joinpath(name).read_text()

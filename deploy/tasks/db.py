@@ -36,6 +36,7 @@ from deploy.tasks.offsite import (
 from deploy.tasks.place import BACKUP_HELP, ENV_HELP, ONLY_HELP, PLACE_HELP, Place, environment_of, have_age, place_of
 from deploy.tasks.restore import restore_
 from deploy.tasks.travel import clone, fetch, pull, push, send
+from deploy.tasks.upgrade import upgrade
 from deploy.ui.units import age, count, duration, size
 
 HEADINGS = ("backup", "age", "size", "rows", "stores", "label", "release", "proved", "off-site", "problem")
@@ -323,5 +324,20 @@ def migrate(app: App, host: list[str], env: str = LOCAL, service: str = "") -> N
 
 def collection() -> Collection:
     return Collection(
-        "db", backup, backups, check, clone, drill, fetch, migrate, prune, pull, push, restore_, send, shell, upload
+        "db",
+        backup,
+        backups,
+        check,
+        clone,
+        drill,
+        fetch,
+        migrate,
+        prune,
+        pull,
+        push,
+        restore_,
+        send,
+        shell,
+        upgrade,
+        upload,
     )

@@ -2,76 +2,12 @@
 # Debian's PostgreSQL 17 with the official image's variables (POSTGRES_USER, _PASSWORD, _DB, _INITDB_ARGS,
 # _HOST_AUTH_METHOD, each also as …_FILE), PGDATA, and /docker-entrypoint-initdb.d.
 FROM debian:trixie-slim
-RUN groupadd -r -g 999 postgres \
- && useradd -r -u 999 -g postgres -d /var/lib/postgresql -s /bin/bash postgres \
- && apt-get update -qq \
- && export DEBIAN_FRONTEND=noninteractive \
- && apt-get install -y -qq gosu locales postgresql-common zstd xz-utils >/dev/null 2>&1 \
- && localedef -i en_US -c -f UTF-8 -A /usr/share/locale/locale.alias en_US.UTF-8 \
- && sed -ri 's/#(create_main_cluster) .*$/\1 = false/' /etc/postgresql-common/createcluster.conf \
- && apt-get install -y -qq postgresql-17 >/dev/null 2>&1 \
- && rm -rf /var/lib/apt/lists/* /var/lib/postgresql \
- && sed -ri "s!^#?(listen_addresses)\s*=\s*\S+.*!\1 = '*'!" /usr/share/postgresql/17/postgresql.conf.sample \
- && install -d -o postgres -g postgres -m 1777 /var/lib/postgresql/data \
- && install -d -o postgres -g postgres -m 3777 /var/run/postgresql \
- && mkdir /docker-entrypoint-initdb.d
+RUN --mount=type=bind,source=postgres/install.sh,target=/tmp/install.sh sh /tmp/install.sh 17
+COPY --chmod=755 postgres/docker-entrypoint.bash /usr/local/bin/docker-entrypoint.sh
 ENV LANG=en_US.utf8 \
     PG_MAJOR=17 \
     PGDATA=/var/lib/postgresql/data \
     PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/lib/postgresql/17/bin
-COPY --chmod=755 <<'EOF' /usr/local/bin/docker-entrypoint.sh
-#!/usr/bin/env bash
-set -Eeuo pipefail
-
-# NAME from the environment, or from the file that NAME_FILE names
-from_file() {
-    local file="${1}_FILE"
-    [ -z "${!file:-}" ] || export "$1=$(<"${!file}")"
-    unset "$file"
-}
-
-first_start() {
-    from_file POSTGRES_USER; from_file POSTGRES_PASSWORD; from_file POSTGRES_DB; from_file POSTGRES_INITDB_ARGS
-    local user=${POSTGRES_USER:-postgres}
-    local database=${POSTGRES_DB:-$user}
-    local auth=${POSTGRES_HOST_AUTH_METHOD:-scram-sha-256}
-    if [ -z "${POSTGRES_PASSWORD:-}" ] && [ "$auth" != trust ]; then
-        echo >&2 'Error: POSTGRES_PASSWORD is empty; set it, or POSTGRES_HOST_AUTH_METHOD=trust (never in production)'
-        exit 1
-    fi
-    # shellcheck disable=SC2086  # POSTGRES_INITDB_ARGS is a list of words
-    initdb --username="$user" --pwfile=<(printf '%s\n' "${POSTGRES_PASSWORD:-}") ${POSTGRES_INITDB_ARGS:-}
-    printf '\nhost all all all %s\n' "$auth" >>"$PGDATA/pg_hba.conf"
-    # only the socket is open while the init scripts run, so that nobody sees a half-made database
-    PGUSER=$user pg_ctl -D "$PGDATA" -o "-c listen_addresses=''" -w start
-    local -a psql=(psql -v ON_ERROR_STOP=1 --no-password --no-psqlrc --username "$user")
-    [ "$database" = postgres ] || "${psql[@]}" --dbname postgres --set db="$database" <<<'CREATE DATABASE :"db";'
-    psql+=(--dbname "$database")
-    local file
-    for file in /docker-entrypoint-initdb.d/*; do
-        case $file in
-            *.sh) if [ -x "$file" ]; then "$file"; else . "$file"; fi ;;
-            *.sql) "${psql[@]}" -f "$file" ;;
-            *.sql.gz) gunzip -c "$file" | "${psql[@]}" ;;
-            *.sql.xz) xzcat "$file" | "${psql[@]}" ;;
-            *.sql.zst) zstd -dc "$file" | "${psql[@]}" ;;
-        esac
-    done
-    PGUSER=$user pg_ctl -D "$PGDATA" -m fast -w stop
-}
-
-[ "${1:0:1}" != - ] || set -- postgres "$@"
-if [ "$1" = postgres ]; then
-    if [ "$(id -u)" = 0 ]; then
-        mkdir -p "$PGDATA"
-        chmod 700 "$PGDATA"
-        find "$PGDATA" \! -user postgres -exec chown postgres '{}' +
-        exec gosu postgres "$BASH_SOURCE" "$@"
-    fi
-    [ -s "$PGDATA/PG_VERSION" ] || first_start
-fi
-exec "$@"
-EOF
 VOLUME /var/lib/postgresql/data
 EXPOSE 5432
 STOPSIGNAL SIGINT

@@ -3,6 +3,7 @@
 #   scratch.sh network PROJECT NAME       makes a network that leads nowhere else, not even to the host it is on
 #   scratch.sh postgres|mysql|qdrant PROJECT NAME IMAGE [NETWORK ALIAS...]
 #                               starts a server and waits until it answers: on no network, or on one, under some names
+#   scratch.sh await postgres|mysql|qdrant NAME       waits until one that was started otherwise answers
 #   scratch.sh remove NAME      removes a container with its data
 #   scratch.sh sweep PROJECT    removes whatever a drill or a rehearsal has made, and left where it was killed
 set -eu
@@ -12,18 +13,30 @@ shift
 
 # shellcheck disable=SC2016  # expanded by the shell in the container
 answers() {
-    case $verb in
+    case $1 in
         # the first server of a new data folder takes no connection over TCP: only the one that stays does
-        postgres) docker exec "$1" pg_isready --quiet --host 127.0.0.1 --username postgres ;;
+        postgres) docker exec "$2" pg_isready --quiet --host 127.0.0.1 --username postgres ;;
         # nor does that of MariaDB and MySQL, which both say so themselves
-        mysql) docker exec "$1" sh -c '
+        mysql) docker exec "$2" sh -c '
             client=mysql
             if command -v mariadb >/dev/null; then client=mariadb; fi
             test "$("$client" --user=root --batch --skip-column-names --execute "SELECT @@skip_networking")" = 0' ;;
-        qdrant) docker exec "$1" bash -c '
+        qdrant) docker exec "$2" bash -c '
             exec 3<>/dev/tcp/127.0.0.1/6333 && printf "GET /readyz HTTP/1.0\r\n\r\n" >&3 &&
                 read -r _ status _ <&3 && test "$status" = 200' ;;
     esac
+}
+await() {
+    tries=0
+    until answers "$1" "$2" 2>/dev/null; do
+        tries=$((tries + 1))
+        running=$(docker container inspect --format '{{.State.Running}}' "$2")
+        if [ "$tries" -ge 240 ] || [ "$running" != true ]; then
+            docker logs --tail 20 "$2" >&2
+            exit 1
+        fi
+        sleep 0.5
+    done
 }
 
 case $verb in
@@ -46,17 +59,9 @@ case $verb in
         docker run --detach --name "$name" --label "windlass.scratch=$project" --network "$network" $aliases --shm-size 256m \
             --env POSTGRES_HOST_AUTH_METHOD=trust --env POSTGRES_USER=postgres \
             --env MARIADB_ALLOW_EMPTY_ROOT_PASSWORD=yes --env MYSQL_ALLOW_EMPTY_PASSWORD=yes "$@" >/dev/null
-        tries=0
-        until answers "$name" 2>/dev/null; do
-            tries=$((tries + 1))
-            running=$(docker container inspect --format '{{.State.Running}}' "$name")
-            if [ "$tries" -ge 240 ] || [ "$running" != true ]; then
-                docker logs --tail 20 "$name" >&2
-                exit 1
-            fi
-            sleep 0.5
-        done
+        await "$verb" "$name"
         ;;
+    await) await "$1" "$2" ;;
     remove) docker rm --force --volumes "$1" >/dev/null ;;
     sweep)
         # a container of `run --rm` may be on its way out, and one that was asked for may only now be made

@@ -5,6 +5,7 @@ from deploy.model.checks.by_hand import check_by_hand
 from deploy.model.checks.carried import check_carried
 from deploy.model.checks.host import check_frozen, check_host
 from deploy.model.checks.local import check_stack
+from deploy.model.checks.majors import check_majors
 from deploy.model.checks.places import Needed, check_places, needed_on_host
 from deploy.model.checks.problem import Problem, require_none
 
@@ -16,6 +17,7 @@ __all__ = [
     "check_carried",
     "check_frozen",
     "check_host",
+    "check_majors",
     "check_places",
     "check_stack",
     "needed_on_host",
