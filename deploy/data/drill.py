@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 
+from deploy.data.archive import IMMEDIATE, recovered
 from deploy.data.encryption import decrypted
 from deploy.data.file_store import FileStore
 from deploy.data.mysql import identifier
@@ -97,20 +98,17 @@ class Drill:
                 for part in parts:
                     if self._repository.sha256(manifest, part) != part.sha256:
                         raise DeployError(f"{part.title}: its content has changed since the backup was made")
-                databases = [part for part in parts if part.kind == StoreKind.POSTGRES]
-                if databases:
-                    self._postgres(databases, step)
-                databases = [part for part in parts if part.kind == StoreKind.MYSQL]
-                if databases:
-                    self._mysql(databases, step)
-                collections = [part for part in parts if part.kind == StoreKind.QDRANT]
-                if collections:
-                    self._qdrant(collections, step)
-                for part in parts:
-                    if part.kind == StoreKind.REDIS:
-                        prove_loads(self._repository.shell, self._image(part), part, self._restoring(step))
-                    elif part.kind == StoreKind.FILES:
-                        self._files(part, step)
+                trials = {
+                    StoreKind.POSTGRES: self._postgres,
+                    StoreKind.MYSQL: self._mysql,
+                    StoreKind.QDRANT: self._qdrant,
+                    StoreKind.REDIS: self._redis,
+                    StoreKind.FILES: self._files,
+                    StoreKind.BASE: self._bases,
+                }
+                for kind, prove in trials.items():
+                    if alike := [part for part in parts if part.kind == kind]:
+                        prove(alike, step)
                 step.result = "everything is equal"
         except DeployError as error:
             more = "; ".join(error.details.splitlines()[-5:])
@@ -128,11 +126,25 @@ class Drill:
             for part in collections:
                 prove_recovers(server, part.name, part, self._restoring(step))
 
-    def _files(self, part: Part, step: Step) -> None:
-        store = FileStore(
-            self._repository.shell, part.service, part.name, "", tuple(dict.fromkeys(self._running.values()))
-        )
-        store.prepare(part, self._restoring(step)).discard()
+    def _redis(self, dumps: Sequence[Part], step: Step) -> None:
+        for part in dumps:
+            prove_loads(self._repository.shell, self._image(part), part, self._restoring(step))
+
+    def _files(self, archives: Sequence[Part], step: Step) -> None:
+        images = tuple(dict.fromkeys(self._running.values()))
+        for part in archives:
+            store = FileStore(self._repository.shell, part.service, part.name, "", images)
+            store.prepare(part, self._restoring(step)).discard()
+
+    def _bases(self, bases: Sequence[Part], step: Step) -> None:
+        """A server's files and the WAL of the time of their copying come up, and every database can be read."""
+        repository, manifest = self._repository, self._stored.manifest
+        for part in bases:
+            with recovered(repository, manifest, part, self._image(part), IMMEDIATE, step) as server:
+                for name in server.databases():
+                    step.show(f"{part.title}: looking at every page of {name}")
+                    server.tables(name)
+                    _amcheck(server, part, name)
 
     def _postgres(self, databases: Sequence[Part], step: Step) -> None:
         service, restoring = databases[0].service, self._restoring(step)

@@ -79,6 +79,8 @@ class Wanted:
     """Queries that must answer in a restored database (`x-deploy.proof`), by service."""
     keeping: Collection[str] | None = None
     """Services whose volumes and folders are kept; all of them where nothing is said."""
+    receiving: Collection[str] = ()
+    """Databases whose WAL is kept (`x-deploy.point_in_time`)."""
     folders: PurePosixPath | None = None
     """Where folders are that services write to: those elsewhere are the machine's, not the project's."""
 

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from deploy.model.backup import PARTIAL_SUFFIX, Label, Manifest, Part, Proof
+from deploy.model.backup import PARTIAL_SUFFIX, Label, Manifest, Part, Proof, StoreKind
 from deploy.model.command import Command
 from deploy.model.errors import CommandError, DeployError, UsageError
 from deploy.model.settings import Environment
@@ -19,6 +19,7 @@ from deploy.ui import Step
 from deploy.ui.units import size
 
 LATEST = "latest"
+NEVER_LATEST = frozenset({Label.PRE_RESTORE, Label.POINT_IN_TIME})
 BEAT_S = 10.0
 STALL_S = 120
 """A copy that sends no byte for this long is ended: a dump holds a transaction open."""
@@ -41,7 +42,10 @@ class Stored:
     def proved(self) -> bool:
         """Whether the last drill of every part of it was green."""
         last = {title: proof.ok for proof in self.proofs for title in proof.parts}
-        return not self.problem and all(last.get(part.title) for part in self.manifest.parts)
+        # a base is proved where its WAL is, and not as a copy elsewhere
+        return not self.problem and all(
+            last.get(part.title, part.kind == StoreKind.BASE) for part in self.manifest.parts
+        )
 
 
 @dataclass(frozen=True)
@@ -122,13 +126,14 @@ class Repository:
     def find(self, wanted: str) -> Stored:
         """A backup by a part of its id that only one has, or the `latest`. Raises UsageError naming what there is.
 
-        The latest is the newest that was not taken before a restore: that one holds what was to be got rid of.
+        The latest is the newest that was not taken before a restore: that one holds what was to be got rid of. Nor does
+        one count that was recovered as of a moment.
         """
         candidates = self.backups()
         if not candidates:
             raise UsageError(f"there is no backup in {self.folder} on {self.shell.name}", "make one: inv db.backup")
         if wanted == LATEST:
-            regular = [stored for stored in candidates if stored.manifest.label != Label.PRE_RESTORE]
+            regular = [stored for stored in candidates if stored.manifest.label not in NEVER_LATEST]
             return (regular or candidates)[-1]
         found = [stored for stored in candidates if wanted in stored.manifest.id]
         if len(found) == 1:

@@ -41,7 +41,7 @@ class ImageSource:
         return self.source.startswith("build:")
 
 
-def image_sources(stack: Stack, project: str, platform: str, *, salt: str = "") -> Mapping[str, ImageSource]:
+def image_sources(stack: Stack, project: str, platform: str, *, salt: str = "") -> dict[str, ImageSource]:
     """The image of every service for hosts of a platform, by its name.
 
     A service's own `platform:` wins. A salt makes built images other ones than any before.

@@ -31,6 +31,8 @@ class Label(StrEnum):
     PRE_UPGRADE = "pre-upgrade"
     PULLED = "pulled"
     """From another environment, masked."""
+    POINT_IN_TIME = "point-in-time"
+    """Recovered as of a moment, from WAL: older than it looks."""
 
 
 class StoreKind(StrEnum):
@@ -43,6 +45,8 @@ class StoreKind(StrEnum):
     """A database of MariaDB or MySQL."""
     USERS = "users"
     """Accounts and grants of a MariaDB or MySQL server, without passwords."""
+    BASE = "base"
+    """A PostgreSQL server's files, from which its WAL leads on to any later moment."""
     REDIS = "redis"
     QDRANT = "qdrant"
     """A collection of a vector store."""
@@ -210,14 +214,8 @@ def by_hand(part: Part) -> list[str]:
 
 def _by_hand(part: Part) -> list[str]:
     match part.kind:
-        case StoreKind.POSTGRES:
-            encoding, owner = part.facts["encoding"], part.facts["owner"]
-            create = f"createdb --template=template0 --encoding={encoding} --owner={owner} NEW_NAME"
-            restore = "pg_restore --exit-on-error --dbname=NEW_NAME"
-            packed = not part.file.endswith(".dump")
-            return [create, f"{_unpack(part)} | {restore}" if packed else f"{restore} {part.file}"]
-        case StoreKind.ROLES:
-            return [f"psql --dbname=postgres --file={part.file}"]
+        case StoreKind.POSTGRES | StoreKind.ROLES | StoreKind.BASE:
+            return _postgres_by_hand(part)
         case StoreKind.MYSQL | StoreKind.USERS:
             return _mysql_by_hand(part)
         case StoreKind.REDIS:
@@ -231,6 +229,23 @@ def _by_hand(part: Part) -> list[str]:
             return [f"curl --fail --form snapshot=@{part.file} http://SERVER:6333{path}"]
         case StoreKind.FILES:
             return [f"{_unpack(part)} | tar --numeric-owner -xpf - -C FOLDER"]
+
+
+def _postgres_by_hand(part: Part) -> list[str]:
+    if part.kind == StoreKind.ROLES:
+        return [f"psql --dbname=postgres --file={part.file}"]
+    if part.kind == StoreKind.BASE:
+        return [
+            f"{_unpack(part)} | tar -xpf - -C EMPTY_DATA_FOLDER",
+            f"in postgresql.conf: restore_command = 'cp BACKUPS/.wal/{part.service}/{part.facts['chain']}/%f %p'",
+            "and recovery_target_time; beside it an empty file recovery.signal",
+            f"start PostgreSQL {major_version(part.facts['server_version'])} on it",
+        ]
+    encoding, owner = part.facts["encoding"], part.facts["owner"]
+    create = f"createdb --template=template0 --encoding={encoding} --owner={owner} NEW_NAME"
+    restore = "pg_restore --exit-on-error --dbname=NEW_NAME"
+    packed = not part.file.endswith(".dump")
+    return [create, f"{_unpack(part)} | {restore}" if packed else f"{restore} {part.file}"]
 
 
 def _mysql_by_hand(part: Part) -> list[str]:

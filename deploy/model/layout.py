@@ -43,6 +43,14 @@ class HostLayout:
         return self.root / "backups"
 
     @property
+    def archive(self) -> PurePosixPath:
+        """The WAL that is kept of databases, beside the backups that it leads on from."""
+        return self.backups / ".wal"
+
+    def wal(self, service: str) -> PurePosixPath:
+        return self.archive / service
+
+    @property
     def plain(self) -> PurePosixPath:
         """The compose project that is left where a project has been handed back."""
         return self.root / "plain"

@@ -15,7 +15,7 @@ from deploy.model.kinds import Kind
 COMMANDS = ("migrate", "pending", "list_pending", "makemigrations", "shell", "test")
 Backup = bool | tuple[str, ...] | None
 """Nothing of a service, all, or some of its volumes and folders by name; unsaid, what can be copied as it runs."""
-KEYS = (*COMMANDS, "kind", "overlap", "health_path", "tcp", "keep", "backup", "proof")
+KEYS = (*COMMANDS, "kind", "overlap", "health_path", "tcp", "keep", "backup", "proof", "point_in_time")
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ class ServiceOptions:
     """What `db.backup` copies of what it keeps."""
     proof: str = ""
     """A query that a restored database must answer with a row that is not false."""
+    point_in_time: bool = False
+    """Whether the WAL of a PostgreSQL server is kept, so that any moment can be restored."""
     migrate: Command | None = None
     """Brings the database to this release's schema; run once, with the new image, before the release starts."""
     pending: Command | None = None
@@ -75,6 +77,7 @@ def parse_options(raw: object, service: str) -> ServiceOptions:
         keep=_paths(raw.get("keep") or (), f"{where}.keep"),
         backup=_backup(raw.get("backup"), f"{where}.backup"),
         proof=_text(raw.get("proof", ""), f"{where}.proof"),
+        point_in_time=_boolean(raw.get("point_in_time", False), f"{where}.point_in_time"),
         off=frozenset(name for name in COMMANDS if raw.get(name) is False),
         **commands,
     )

@@ -71,6 +71,8 @@ class ServiceRecord:
     """What is backed up of what it keeps, where that is said."""
     proof: str = ""
     """A query that a restored database must answer."""
+    receives: str = ""
+    """The database whose WAL it receives; such a service stands in no compose file."""
     migrations: tuple[str, ...] | None = None
     """Names of those in what its image is built from; nothing where they cannot be told."""
 

@@ -11,7 +11,15 @@ from typing import Protocol
 from deploy.model.backup import Label
 
 AUTOMATIC = frozenset(
-    {Label.PRE_MIGRATE, Label.PRE_RESTORE, Label.TAKE_OVER, Label.PRE_UPGRADE, Label.REHEARSAL, Label.PULLED}
+    {
+        Label.PRE_MIGRATE,
+        Label.PRE_RESTORE,
+        Label.PRE_UPGRADE,
+        Label.TAKE_OVER,
+        Label.REHEARSAL,
+        Label.PULLED,
+        Label.POINT_IN_TIME,
+    }
 )
 """Taken by ourselves, before something dangerous mostly: a class of its own, of which only the newest count."""
 

@@ -85,6 +85,8 @@ class Service:
     """The service that builds its image, where that is another one."""
     tied: str = ""
     """The service whose network it shares, where two of that one cannot run at once."""
+    receives: str = ""
+    """The database whose WAL it receives, for what no compose file has and point in time needs."""
 
     @property
     def environment(self) -> Mapping[str, str | None]:

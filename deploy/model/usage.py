@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from deploy.model.backup import Manifest
+from deploy.model.backup import Label, Manifest
 
 _KB = 1024
 
@@ -43,10 +43,14 @@ Newest = Mapping[str, Manifest | None]
 
 
 def newest_backups(manifests: Iterable[Manifest], services: Iterable[str]) -> Newest:
-    """The newest of some complete backups that has each of some services; None where there is none."""
+    """The newest of some complete backups that has each of some services; None where there is none.
+
+    One that was recovered as of a moment does not count: it is as old as that.
+    """
     found: dict[str, Manifest | None] = dict.fromkeys(services)
     for manifest in sorted(manifests, key=lambda one: one.started_at):
-        found |= dict.fromkeys(manifest.services & found.keys(), manifest)
+        if manifest.label != Label.POINT_IN_TIME:
+            found |= dict.fromkeys(manifest.services & found.keys(), manifest)
     return found
 
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from deploy.data.archive import FREE_MB, KEPT_MB, SLOT
 from deploy.engine.compose import ComposeProject
 from deploy.engine.context import files_digest, migrations_in
 from deploy.engine.images import ImageSource, image_sources
@@ -19,13 +20,17 @@ from deploy.engine.lines import SourceLines
 from deploy.engine.places import find_places
 from deploy.engine.revision import revision_of
 from deploy.model.checks import check_carried, check_places, check_stack, require_none
+from deploy.model.command import Command
 from deploy.model.fingerprint import digest, service_parts
+from deploy.model.layout import HostLayout
 from deploy.model.migrations import framework_of
 from deploy.model.options import COMMANDS
 from deploy.model.places import Place, Places, bind_mounts, local_path
+from deploy.model.receiver import with_receivers
 from deploy.model.release import PublicPort, ReleaseRecord, ServiceRecord, new_release_id
 from deploy.model.settings import Environment
 from deploy.model.stack import Service, Stack
+from deploy.shell.packaged import packaged
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,9 @@ def prepare(
     warnings += require_none(problems, "the stack", lines.locate)
     platform = os.environ.get("DOCKER_DEFAULT_PLATFORM") or f"linux/{architecture()}"
     sources = image_sources(stack, compose.name, platform, salt=now.isoformat() if rebuild else "")
+    stack = with_receivers(stack, HostLayout(environment.project, environment.path), receive_wal())
+    # a receiver runs its database's own image, whoever builds that
+    sources |= {name: sources[one.receives] for name, one in stack.services.items() if one.receives}
     revision = revision_of(root)
     record = ReleaseRecord(
         id=new_release_id(now, revision),
@@ -90,6 +98,11 @@ def prepare(
     )
     variables = compose.variables()
     return Prepared(environment, root, stack, places, lines, sources, record, warnings, platform, variables)
+
+
+def receive_wal() -> Command:
+    """What a receiver of WAL runs."""
+    return packaged("data", "receive-wal.sh", SLOT, KEPT_MB, FREE_MB)
 
 
 def whoami() -> str:
@@ -113,6 +126,7 @@ def _record(service: Service, stack: Stack, source: ImageSource, places: Places)
         parts=service_parts(_portable(service, places), stack.document, source.source, _files(service, stack, places)),
         backup=service.options.backup,
         proof=service.options.proof,
+        receives=service.receives,
         migrations=_migrations(service),
     )
 

@@ -12,6 +12,8 @@ from typing import Any
 
 from deploy.model.command import Command, sequence
 from deploy.model.errors import DeployError
+from deploy.model.layout import HostLayout
+from deploy.model.release import ReleaseRecord
 from deploy.model.render import Rendered, ShippedFile, Volume, render_data, render_release, stack_volumes
 from deploy.release.change import Change
 from deploy.release.prepare import Prepared
@@ -42,7 +44,8 @@ class StageRelease(Action):
         app = render_release(prepared.stack, images, site.layout, record.id, prepared.places)
         data = render_data(prepared.stack, images, site.layout, prepared.places, parts)
         unpack = site.bare("stage.sh", str(site.layout.root), record.id, *app.folders, *data.folders)
-        stage = sequence(*_making(stack_volumes(prepared.stack, site.layout, prepared.places)), unpack, name="stage.sh")
+        volumes = _making(stack_volumes(prepared.stack, site.layout, prepared.places))
+        stage = sequence(*volumes, *_archives(record, site.layout), unpack, name="stage.sh")
         with site.shell.start(site.guarded(stage)) as process:
             _send(process, record.to_json(), app, data, parts)
             process.close_stdin()
@@ -64,6 +67,14 @@ def _making(volumes: Iterable[Volume]) -> Iterator[Command]:
         options = (f"{key}={value}" for key, value in volume.options.items())
         command = Command("docker", "volume", "create").option("--driver", volume.driver or None).each("--opt", options)
         yield command.then(volume.name)
+
+
+def _archives(record: ReleaseRecord, layout: HostLayout) -> Iterator[Command]:
+    """Folders for WAL, of whoever works here: the engine would make them root's. What is there stays as it is."""
+    for service in record.services.values():
+        if service.receives:
+            folders = (layout.backups, layout.archive, layout.wal(service.receives))
+            yield Command("mkdir", "-p", "-m", "0700", *map(str, folders))
 
 
 def _send(process: Process, record: str, app: Rendered, data: Rendered, data_parts: Mapping[str, Any]) -> None:

@@ -6,12 +6,15 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
+from deploy.data.archive import Archive, receiving_problem
 from deploy.data.find import Wanted, look, named_of, stores_of, unknown_stores
+from deploy.data.postgres import Postgres
 from deploy.data.repository import Repository
 from deploy.data.store import DatabaseStore, Store
 from deploy.model.kinds import Kind
 from deploy.model.release import ReleaseRecord
 from deploy.model.settings import Environment
+from deploy.model.wal import Kept, bases_of, kept_of
 from deploy.release.site import Site
 
 
@@ -28,7 +31,8 @@ def projects_of(site: Site, record: ReleaseRecord) -> tuple[str, ...]:
 
 def wanted_of(site: Site, record: ReleaseRecord) -> Wanted:
     """What is known of a release's stores."""
-    services = record.services.items()
+    # what receives the WAL of a database runs its image, and is none
+    services = [(name, one) for name, one in record.services.items() if not one.receives]
     unknown = unknown_stores((name, one.kind, one.runs, one.backup) for name, one in services)
     return Wanted(
         project=site.layout.project,
@@ -37,7 +41,24 @@ def wanted_of(site: Site, record: ReleaseRecord) -> Wanted:
         unknown=unknown,
         named=named_of((name, one.backup) for name, one in services),
         proofs={name: one.proof for name, one in services if one.proof},
+        receiving=frozenset(one.receives for one in record.services.values() if one.receives),
         folders=PurePosixPath(site.layout.shared),
+    )
+
+
+def wal_of(site: Site, record: ReleaseRecord, environment: Environment) -> tuple[Kept, ...]:
+    """How it stands with point in time of each database that is to have it, and that runs."""
+    receiving = wanted_of(site, record).receiving
+    if not receiving:
+        return ()
+    repository = repository_of(site, environment)
+    good = [one.manifest for one in repository.backups() if not one.problem]
+    segments = Archive.of(repository).segments()
+    found = {one.service: one for one in look(site.shell, [site.layout.data_project]) if one.running}
+    return tuple(
+        kept_of(name, bases_of(good, name), segments, receiving_problem(Postgres(site.shell, found[name].id), name))
+        for name in sorted(receiving)
+        if name in found
     )
 
 

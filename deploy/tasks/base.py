@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import re
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Any, Concatenate, ParamSpec, cast
 
 import invoke.tasks
 from invoke.context import Context
 from invoke.exceptions import Exit
+from invoke.parser.argument import Argument
 from invoke.tasks import Task
 
 from deploy.model.errors import DeployError, UsageError
@@ -32,12 +33,14 @@ def task(
     positional: tuple[str, ...] = (),
     name: str | None = None,
     dry: bool = False,
+    instead: dict[str, str] | None = None,
 ) -> Callable[[Callable[Concatenate[App, P], None]], Task[Any]]:
     """`invoke.task` for a function of an App.
 
     A DeployError becomes its text and its code. Ctrl-C, a CI job's end (SIGTERM) and a closed terminal (SIGHUP) undo
     what was begun and end with 128 and the signal's number. `dry` says that the function heeds Invoke's --dry; for
-    others --dry is refused, since what cannot be tried must not be done instead.
+    others --dry is refused, since what cannot be tried must not be done instead. `instead` names for a positional
+    argument the option that stands in for it: with that one it may be left out.
     """
 
     def decorate(function: Callable[Concatenate[App, P], None]) -> Task[Any]:
@@ -65,10 +68,44 @@ def task(
             positional=list(positional),
             auto_shortflags=False,
             name=name,
+            klass=_Lenient if instead else Task,
         )
+        if isinstance(made, _Lenient):
+            made.instead = instead or {}
         return cast("Task[Any]", made)
 
     return decorate
+
+
+class _Replaceable(Argument):
+    """A positional argument that may be left out when another option is given: Invoke has none with a default."""
+
+    by: Argument | None = None
+
+    @property
+    def value(self) -> Any:
+        given = super().value
+        return "" if given is None and self.by and self.by.got_value else given
+
+    @value.setter
+    def value(self, arg: str) -> None:
+        self.set_value(arg, cast=True)
+
+
+class _Lenient(Task[Any]):
+    """A task with such arguments."""
+
+    instead: Mapping[str, str] = {}
+    """Names of theirs, each with that of the other option."""
+
+    def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
+        arguments = super().get_arguments(ignore_unknown_help)
+        by_name = {one.name: one for one in arguments}
+        for name, other in self.instead.items():
+            one = by_name[name]
+            one.__class__ = _Replaceable
+            cast("_Replaceable", one).by = by_name[other]
+        return arguments
 
 
 def _stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001  # what signal.signal calls it with

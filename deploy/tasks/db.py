@@ -24,6 +24,7 @@ from deploy.model.settings import LOCAL
 from deploy.model.stack import one_service
 from deploy.tasks.app import App
 from deploy.tasks.base import HOST_HELP, JSON_HELP, YES_HELP, task
+from deploy.tasks.moment import drillable, needless_wal, receivable, require_bases
 from deploy.tasks.offsite import (
     bring_off_after_backup,
     check,
@@ -55,7 +56,7 @@ def backup(app: App, host: list[str], only: list[str], env: str = LOCAL) -> None
     from deploy.release.prepare import whoami
 
     with place_of(app, env, host) as place:
-        stores = place.stores(only)
+        stores, problems = receivable(place.stores(only, bases=True))
         for name in sorted(place.wanted.unknown):
             app.console.warn(
                 f"{name} is not backed up: no tool here knows what it runs → x-deploy: {{backup: true}} beside it "
@@ -76,6 +77,7 @@ def backup(app: App, host: list[str], only: list[str], env: str = LOCAL) -> None
             f"{duration(made.duration_s)}."
         )
         bring_off_after_backup(app, place, made.id)
+        require_bases(problems, made.id)
         app.console.say(
             f"Next: inv db.drill{place.words} proves that it can be restored; inv db.backups{place.words} lists all."
         )
@@ -210,7 +212,7 @@ def drill(
         repository = place.repository
         trial_of = on_trial(app, place, backup) if offsite else nullcontext((repository, find(app, place, backup)))
         with trial_of as (source, stored):
-            parts = chosen(stored.manifest.parts, only)
+            parts = drillable(app, place, chosen(stored.manifest.parts, only))
             have_age(app, place, parts)
             identity = place.environment.encryption.identity
             trial = Drill(source, stored, place.images, place.wanted.proofs, app.console, identity)
@@ -256,13 +258,16 @@ def _prune_here(app: App, place: Place, *, yes: bool) -> None:
     proved = [one.manifest.id for one in stored if one.proved]
     kept = retained(good, proved, place.environment.backup_keep)
     gone = [one for one in stored if one.manifest.id not in kept]
+    wal = needless_wal(place, [one.manifest for one in stored if one.manifest.id in kept])
     for one in stored:
         why = ", ".join(kept.get(one.manifest.id, ())) or one.problem or "older than what is kept"
         app.console.data(f"{'keep  ' if one.manifest.id in kept else 'remove'}  {one.manifest.id}  {why}")
-    if not gone:
+    if wal:
+        app.console.data(f"remove  {count(len(wal), 'segment')} of WAL from before every base that is kept")
+    if not gone and not wal:
         app.console.good(f"There is nothing to remove: {count(len(stored), 'backup')} on {place.where}.")
         return
-    freed = size(sum(one.manifest.size_bytes for one in gone))
+    freed = size(sum(one.manifest.size_bytes for one in gone) + sum(one.size_bytes for one in wal))
     if app.dry:
         app.console.say(f"{count(len(gone), 'backup')} would be removed, {freed}.")
         return
@@ -273,6 +278,7 @@ def _prune_here(app: App, place: Place, *, yes: bool) -> None:
     )
     with place.repository.locked(f"{whoami()}: prune"):
         place.repository.remove(one.manifest.id for one in gone)
+        place.archive.remove(wal)
     app.console.good(f"Removed {count(len(gone), 'backup')} on {place.where}, {freed}; {len(kept)} are kept.")
 
 

@@ -14,6 +14,7 @@ from deploy.model.kinds import Kind
 from deploy.model.options import split
 from deploy.model.stack import one_service
 from deploy.model.usage import Newest, backup_problems, newest_backups
+from deploy.model.wal import Kept
 from deploy.tasks.app import App
 from deploy.tasks.base import HOST_HELP, JSON_HELP, YES_HELP, task
 from deploy.ui.history import RELEASE_HEADINGS, STEPS_HEADING, release_documents, release_rows
@@ -24,6 +25,7 @@ from deploy.ui.reports import (
     status_problems,
     status_rows,
     summary,
+    wal_lines,
     warm_lines,
 )
 from deploy.ui.units import count
@@ -69,6 +71,11 @@ def _backup_document(service: str, manifest: Manifest | None, proved: Manifest |
     return {"service": service, "id": None, "at": None} | about
 
 
+def _wal_document(kept: Kept) -> dict[str, Any]:
+    since = kept.since.isoformat() if kept.since else None
+    return {"service": kept.service, "since": since, "wal_bytes": kept.size_bytes, "problem": kept.problem}
+
+
 def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # one short task after the other
     """For one environment, whose name they share."""
 
@@ -79,6 +86,8 @@ def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # on
         With it the newest backup of each database, and what the project takes of the disk.
         Example: inv prod.status --host deploy@app1.example.com
         """
+        from deploy.release.stores import wal_of
+
         environment = app.settings.environment(name)
         wrong = 0
         documents = []
@@ -93,6 +102,8 @@ def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # on
                     problems += backup_problems(away, facts.now, oldest_backup, "off-site backup")
                 oldest_proof = timedelta(hours=environment.proof_max_age_h)
                 problems += backup_problems(proved, facts.now, oldest_proof, "proved backup")
+                kept = wal_of(site, facts.live, environment) if facts.live else ()
+                problems += tuple(one.problem for one in kept if one.problem)
                 rows = list(status_rows(facts, site.layout))
                 wrong += len(problems)
                 if json:
@@ -105,6 +116,7 @@ def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # on
                             "disk": dataclasses.asdict(usage)
                             | {"free_bytes": facts.data_free_bytes, "size_bytes": facts.data_bytes},
                             "backups": [_backup_document(name, one, proved[name]) for name, one in newest.items()],
+                            "point_in_time": [_wal_document(one) for one in kept],
                             "warm": {name: until.isoformat() for name, until in facts.warm.items()},
                             "services": [dict(zip(STATUS_HEADINGS, row, strict=True)) for row in rows],
                         }
@@ -118,7 +130,8 @@ def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # on
                     f"{summary(facts)}; {count(len(facts.releases), 'release')} kept; "
                     f"Docker {facts.engine_version}, {facts.distribution}"
                 )
-                for line in (*warm_lines(facts), *backup_lines(newest, proved, facts.now), disk_line(facts, usage)):
+                backed_up = (*backup_lines(newest, proved, facts.now), *wal_lines(kept))
+                for line in (*warm_lines(facts), *backed_up, disk_line(facts, usage)):
                     app.console.data(line)
                 for problem in problems:
                     app.console.error(f"✗ {problem}")

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from deploy.data.archive import Archive, BaseStore
 from deploy.data.encryption import IMAGE as AGE
 from deploy.data.find import Running, Wanted, look, named_of, stores_of, unknown_stores
+from deploy.data.postgres import Postgres
 from deploy.data.repository import Repository
 from deploy.data.store import Store
 from deploy.model.backup import Part
@@ -61,11 +63,28 @@ class Place:
     def where(self) -> str:
         return self.repository.shell.name
 
-    def stores(self, only: Iterable[str] = ()) -> tuple[Store, ...]:
-        """Every store that runs, or those that are named. Raises UsageError when there is none."""
+    @property
+    def archive(self) -> Archive:
+        """The WAL that is kept there."""
+        return Archive.of(self.repository)
+
+    def bases(self) -> tuple[BaseStore, ...]:
+        """Of the databases whose WAL is kept, and that run."""
+        found = {one.service: one for one in self.running if one.running and one.service in self.wanted.receiving}
+        shell = self.repository.shell
+        return tuple(
+            BaseStore(Postgres(shell, one.id), name, one.image, self.archive) for name, one in sorted(found.items())
+        )
+
+    def stores(self, only: Iterable[str] = (), *, bases: bool = False) -> tuple[Store, ...]:
+        """Every store that runs, or those that are named, and with `bases` what point in time needs besides.
+
+        Raises UsageError when there is none.
+        """
         if self.site and not self.release:
             raise UsageError(f"{self.where}: no release is live there", self.start)
         found = stores_of(self.repository.shell, self.running, self.wanted, self.start)
+        found += self.bases() if bases else ()
         for word in only:
             if not any(store.is_called(word) for store in found):
                 raise UsageError(

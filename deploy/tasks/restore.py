@@ -10,11 +10,12 @@ from deploy.data.encryption import decrypted
 from deploy.data.repository import Stored
 from deploy.data.restore import Pairs, check_backup, loss, pair, restore
 from deploy.data.store import DatabaseStore, Restoring
-from deploy.model.backup import ACCOUNTS, DATABASES, Label, chosen
+from deploy.model.backup import ACCOUNTS, DATABASES, Label, StoreKind, chosen
 from deploy.model.errors import DeployError, UsageError
 from deploy.model.settings import LOCAL
 from deploy.tasks.app import App
 from deploy.tasks.base import YES_HELP, task
+from deploy.tasks.moment import AT_HELP, moment_of, recover
 from deploy.tasks.offsite import find
 from deploy.tasks.place import BACKUP_HELP, ONLY_HELP, PLACE_HELP, Place, have_age, place_of
 from deploy.ui.units import age, count
@@ -26,10 +27,12 @@ if TYPE_CHECKING:
 @task(
     name="restore",
     positional=("backup",),
+    instead={"backup": "at"},
     iterable=("host", "only"),
     help=PLACE_HELP
     | {
         "backup": BACKUP_HELP,
+        "at": AT_HELP,
         "only": ONLY_HELP,
         "into": "a new database for what is restored, beside the live one, which stays as it is",
         "safety": "take a backup of what is live first",
@@ -45,17 +48,27 @@ def restore_(
     into: str = "",
     safety: bool = True,
     yes: bool = False,
+    *,
+    at: str = "",
 ) -> None:
     """Restore a backup: beside what is live first, compared with its manifest, then swapped in.
 
     Shows what would be lost, asks, and backs up what is live. A database that was live is kept under another name.
-    Users get the maintenance page for the swap. One that is only off-site is brought back first.
-    Example: inv db.restore latest
+    Users get the maintenance page for the swap. One that is only off-site is brought back first. With --at in place of
+    a backup: databases as they were at any moment, where their WAL is kept (x-deploy.point_in_time).
+    Example: inv db.restore latest, or inv db.restore --at '2026-11-21 10:05' --env prod --host app1
     """
+    if at and backup:
+        raise UsageError("a backup and --at are two different things to restore", "leave one out")
+    moment = moment_of(app, at, env) if at else None
     with place_of(app, env, host) as place:
+        if moment:
+            backup = recover(app, place, moment, only)
         with app.console.step("Check the backup") as step:
             stored = find(app, place, backup)
-            parts = chosen(stored.manifest.parts, only)
+            parts = [one for one in chosen(stored.manifest.parts, only) if one.kind != StoreKind.BASE]
+            if not parts:
+                raise UsageError("a base is nothing to restore by itself", "inv db.restore --at TIME goes on from it")
             pairs = pair(stored, parts, place.stores())
             check_backup(place.repository, stored, pairs)
             step.result = stored.manifest.id

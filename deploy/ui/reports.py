@@ -11,6 +11,7 @@ from deploy.model.kinds import Kind
 from deploy.model.layout import HostLayout
 from deploy.model.release import ReleaseRecord
 from deploy.model.usage import Newest, Usage
+from deploy.model.wal import Kept
 from deploy.model.waves import HostResult
 from deploy.ui.certificates import certificate_problems
 from deploy.ui.units import age, count, duration, size
@@ -71,6 +72,12 @@ def backup_lines(newest: Newest, proved: Newest, now: datetime) -> Iterator[str]
             about = f"{age(manifest.started_at, now)}, {size(manifest.size_bytes)}, {manifest.id}"
             found = "proved" if manifest == proved[service] else "not proved by a drill"
             yield f"backup of {service}: {about}, {found}"
+
+
+def wal_lines(kept: Iterable[Kept]) -> Iterator[str]:
+    """Which moments of each database can be had."""
+    for one in kept:
+        yield f"{one}, {size(one.size_bytes)} of WAL"
 
 
 def disk_line(facts: Facts, usage: Usage) -> str:

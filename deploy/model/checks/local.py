@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from deploy.model.checks.problem import Problem
 from deploy.model.edge import SERVERS
-from deploy.model.kinds import FOREIGN_STATE, Kind, restart_of
+from deploy.model.kinds import FOREIGN_STATE, POSTGRES_IMAGES, Kind, image_name, restart_of
+from deploy.model.receiver import receiver_of, receiving
 from deploy.model.stack import Service, Stack
 
 _NEEDED = re.compile(r"(.*_)?(PASSWORD|SECRET_KEY)", re.IGNORECASE)
@@ -41,12 +42,28 @@ def check_stack(stack: Stack) -> Iterator[Problem]:
                 fatal=False,
                 path=("services", service.name),
             )
+    yield from _unreceivable(stack)
     for service in stack.services.values():
         if not restart_of(service.definition) and service.kind != Kind.JOB:
             yield Problem(
                 f"{service.name} has no restart policy: it stays down after a reboot of the host",
                 "add restart: unless-stopped",
                 fatal=False,
+            )
+
+
+def _unreceivable(stack: Stack) -> Iterator[Problem]:
+    """Services whose WAL is to be kept and cannot be."""
+    for service in receiving(stack):
+        path = ("services", service.name, "x-deploy", "point_in_time")
+        if service.kind != Kind.DATA or image_name(service.runs) not in POSTGRES_IMAGES:
+            what = f"{service.name} runs {service.runs or 'an image of its own'}"
+            yield Problem(f"{what}: point in time is for PostgreSQL", "leave point_in_time out", path=path)
+        if receiver_of(service.name) in stack.services:
+            yield Problem(
+                f"{receiver_of(service.name)} is the name of what receives the WAL of {service.name}",
+                "call your service something else",
+                path=path,
             )
 
 

@@ -96,7 +96,7 @@ def _needed(stack: Stack, places: Places) -> Iterator[Needed]:
     for name, mount in bind_mounts(stack):
         path = ("services", name, "volumes", str(mount.get("target", "")))
         placement = places.of(mount)
-        if placement.place == Place.HOST:
+        if placement.place == Place.HOST and not stack.services[name].receives:
             yield Needed("path", unescaped(str(mount["source"])), name, path)
         elif placement.members is not None and not mount.get("read_only") and not places.has_data(mount["source"]):
             yield Needed("kept", places.relative(mount["source"]), name, path)
