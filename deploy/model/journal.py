@@ -106,6 +106,8 @@ class Entry:
     deeds: tuple[Deed, ...] = ()
     """What became of every service, as it was seen when the change had ended."""
     probes: Probes | None = None
+    unproved: str = ""
+    """Why it was done without a backup that was proved lately, where one was asked for."""
     reason: str = ""
     """Why it failed."""
 

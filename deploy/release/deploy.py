@@ -20,6 +20,7 @@ from deploy.model.checks import (
     check_by_hand,
     check_host,
     check_majors,
+    check_proof,
     needed_on_host,
     require_none,
 )
@@ -48,10 +49,12 @@ from deploy.release.push import Push
 from deploy.release.records import keep_journal, record_current
 from deploy.release.rehearse import Rehearse, needless
 from deploy.release.retire import Retire
+from deploy.release.schedule import outdated
 from deploy.release.site import Site
 from deploy.release.stage import StageRelease
 from deploy.release.start import StartRelease, TakeOverWorkers
 from deploy.release.steps import Action, run_all
+from deploy.release.stores import newest_of
 from deploy.release.tools import bring_age
 from deploy.shell import LocalShell
 from deploy.ui import Console, Step
@@ -70,9 +73,10 @@ class Deployed:
     notes: tuple[str, ...]
 
 
-def plan_deploy(prepared: Prepared, site: Site, local: LocalShell) -> tuple[Plan, Facts]:
+def plan_deploy(prepared: Prepared, site: Site, local: LocalShell, *, no_proof: str = "") -> tuple[Plan, Facts]:
     """Check a host as it was first looked at, and say what a deploy would do. Changes nothing.
 
+    `no_proof` is why there need be no backup that was proved lately.
     Raises DeployError with every problem found on the host.
     """
     facts = site.first_look
@@ -108,9 +112,19 @@ def plan_deploy(prepared: Prepared, site: Site, local: LocalShell) -> tuple[Plan
         *_absent(prepared, site),
         *_other_majors(prepared, plan, site, local),
         *_builder_problems(prepared, plan, local),
+        *_proof_problems(prepared, plan, site, anyway=bool(no_proof)),
+        *outdated(facts, prepared.environment),
     )
     notes = require_none(problems, site.shell.name, prepared.lines.locate)
-    return dataclasses.replace(plan, warnings=plan.warnings + notes), facts
+    return dataclasses.replace(plan, warnings=plan.warnings + notes, unproved=no_proof), facts
+
+
+def _proof_problems(prepared: Prepared, plan: Plan, site: Site, *, anyway: bool) -> Iterator[Problem]:
+    """Stores without a backup to go back to; one round trip where the environment wants there to be one."""
+    facts, environment = site.first_look, prepared.environment
+    if environment.deploy_needs_proof_h and facts.live:
+        _, proved, _ = newest_of(site, facts, prepared.environment)
+        yield from check_proof(facts, plan, proved, environment, anyway=anyway)
 
 
 def _absent(prepared: Prepared, site: Site) -> Iterator[Problem]:
@@ -261,6 +275,7 @@ def _entry(record: ReleaseRecord, plan: Plan) -> Entry:
         by=whoami(),
         revision=str(record.revision),
         previous=plan.previous,
+        unproved=plan.unproved,
     )
 
 

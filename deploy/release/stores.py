@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 from deploy.data.archive import Archive, receiving_problem
-from deploy.data.find import Wanted, look, named_of, stores_of, unknown_stores
+from deploy.data.find import Wanted, look, named_of, store_kind, stores_of, unknown_stores
+from deploy.data.offsite import known_copies
 from deploy.data.postgres import Postgres
 from deploy.data.repository import Repository
 from deploy.data.store import DatabaseStore, Store
+from deploy.model.facts import Facts
 from deploy.model.kinds import Kind
 from deploy.model.release import ReleaseRecord
 from deploy.model.settings import Environment
+from deploy.model.usage import Newest, newest_backups
 from deploy.model.wal import Kept, bases_of, kept_of
 from deploy.release.site import Site
 
@@ -69,3 +72,17 @@ def databases_of(site: Site, record: ReleaseRecord, project: str) -> Sequence[St
     runs = {one.service: wanted.runs[one.service] for one in found if one.service in wanted.runs}
     stores = stores_of(site.shell, found, dataclasses.replace(wanted, runs=runs))
     return [store for store in stores if isinstance(store, DatabaseStore)]
+
+
+def newest_of(site: Site, facts: Facts, environment: Environment) -> tuple[Newest, Newest, Newest]:
+    """The newest complete backup of each store of the live release, that a drill has found good, that is off-site."""
+    services = facts.live.services if facts.live else {}
+    data = {name: one for name, one in services.items() if one.kind == Kind.DATA}
+    known = [name for name, one in data.items() if one.backup is not False and store_kind(one.runs)]
+    repository = repository_of(site, environment)
+    stored = repository.backups() if known else ()
+    away = known_copies(repository, environment.offsite) if environment.offsite and known else None
+    there = {one.id for one in away.copies} if away else set()
+    good = newest_backups((one.manifest for one in stored if not one.problem), known)
+    proved = newest_backups((one.manifest for one in stored if one.proved), known)
+    return good, proved, newest_backups((one.manifest for one in stored if one.manifest.id in there), known)

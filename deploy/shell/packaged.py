@@ -15,5 +15,5 @@ def packaged(room: str, name: str, *arguments: str | int) -> Command:
 
 @cache
 def script_text(room: str, name: str) -> str:
-    """What a script says, for another one that runs it."""
+    """The text of the script `deploy/<room>/scripts/<name>`."""
     return resources.files(f"deploy.{room}.scripts").joinpath(name).read_text()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,7 @@ from deploy.model.command import Command
 from deploy.model.errors import UsageError, nearest
 from deploy.model.kinds import Kind
 from deploy.model.layout import HostLayout
+from deploy.model.scheduled import HERE
 from deploy.model.settings import LOCAL, Environment, Settings, parse_settings
 from deploy.shell import LocalShell, OnLine
 from deploy.ui import Console
@@ -104,8 +106,18 @@ class App:
 
     @contextlib.contextmanager
     def site(self, environment: Environment, spec: str, *, make_sandbox: bool = False) -> Iterator[Site]:
-        """An environment's project on a host, connected. `make_sandbox` makes a sandbox that is not there yet."""
+        """An environment's project on a host, connected; on this very machine for HERE.
+
+        `make_sandbox` makes a sandbox that is not there yet.
+        """
         from deploy.release.site import Site
+
+        layout = HostLayout(environment.project, environment.path)
+        if spec == HERE:
+            machine = LocalShell()
+            machine.name = socket.gethostname()
+            yield Site(machine, layout, machine.name)
+            return
         from deploy.remote.connection import Host
         from deploy.remote.target import resolve
 
@@ -124,7 +136,6 @@ class App:
             host.connect()
             if host.accepted_key:
                 self.console.warn(f"{spec}: new host key {host.accepted_key}, written to {target.known_hosts[0]}")
-            layout = HostLayout(environment.project, environment.path)
             yield Site(host, layout, domain or target.address, target.address)
         finally:
             host.close()

@@ -36,6 +36,7 @@ from deploy.tasks.offsite import (
 )
 from deploy.tasks.place import BACKUP_HELP, ENV_HELP, ONLY_HELP, PLACE_HELP, Place, environment_of, have_age, place_of
 from deploy.tasks.restore import restore_
+from deploy.tasks.schedule import schedule, scheduled
 from deploy.tasks.travel import clone, fetch, pull, push, send
 from deploy.tasks.upgrade import upgrade
 from deploy.ui.units import age, count, duration, size
@@ -117,6 +118,8 @@ def backups(app: App, host: list[str], env: str = LOCAL, offsite: bool = False, 
                 f"{name} ({size(size_bytes)}) is no backup: it is being made, or was left by a run that was killed; "
                 "the next inv db.backup removes it"
             )
+        for line in scheduled(place):
+            app.console.data(line)
         elsewhere = f"; {count(len(away), 'other')} off-site only" if away else ""
         app.console.say(f"{count(len(stored), 'backup')} in {place.repository.folder} on {place.where}{elsewhere}.")
 
@@ -342,6 +345,7 @@ def collection() -> Collection:
         pull,
         push,
         restore_,
+        schedule,
         send,
         shell,
         upgrade,

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from invoke.tasks import Task
 
 from deploy.model.backup import Manifest
 from deploy.model.errors import DeployError, UsageError
-from deploy.model.kinds import Kind
 from deploy.model.options import split
+from deploy.model.scheduled import state_document, state_lines, state_problems
 from deploy.model.stack import one_service
-from deploy.model.usage import Newest, backup_problems, newest_backups
+from deploy.model.usage import backup_problems
 from deploy.model.wal import Kept
 from deploy.tasks.app import App
 from deploy.tasks.base import HOST_HELP, JSON_HELP, YES_HELP, task
@@ -30,31 +30,8 @@ from deploy.ui.reports import (
 )
 from deploy.ui.units import count
 
-if TYPE_CHECKING:
-    from deploy.model.facts import Facts
-    from deploy.model.settings import Environment
-    from deploy.release.site import Site
-
 SERVICE_HELP = "only this service"
 EDGE = "edge"
-
-
-def newest_of(site: Site, facts: Facts, environment: Environment) -> tuple[Newest, Newest, Newest]:
-    """The newest complete backup of each store of the live release, that a drill has found good, that is off-site."""
-    from deploy.data.find import store_kind
-    from deploy.data.offsite import known_copies
-    from deploy.release.stores import repository_of
-
-    services = facts.live.services if facts.live else {}
-    data = {name: one for name, one in services.items() if one.kind == Kind.DATA}
-    known = [name for name, one in data.items() if one.backup is not False and store_kind(one.runs)]
-    repository = repository_of(site, environment)
-    stored = repository.backups() if known else ()
-    away = known_copies(repository, environment.offsite) if environment.offsite and known else None
-    there = {one.id for one in away.copies} if away else set()
-    good = newest_backups((one.manifest for one in stored if not one.problem), known)
-    proved = newest_backups((one.manifest for one in stored if one.proved), known)
-    return good, proved, newest_backups((one.manifest for one in stored if one.manifest.id in there), known)
 
 
 def _backup_document(service: str, manifest: Manifest | None, proved: Manifest | None) -> dict[str, Any]:
@@ -86,7 +63,8 @@ def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # on
         With it the newest backup of each database, and what the project takes of the disk.
         Example: inv prod.status --host deploy@app1.example.com
         """
-        from deploy.release.stores import wal_of
+        from deploy.release.schedule import outdated, schedule_of
+        from deploy.release.stores import newest_of, wal_of
 
         environment = app.settings.environment(name)
         wrong = 0
@@ -95,6 +73,7 @@ def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # on
             with app.site(environment, spec) as site:
                 facts = site.facts()
                 usage, (newest, proved, away) = site.usage(), newest_of(site, facts, environment)
+                state = schedule_of(site, environment)
                 problems = status_problems(facts, site.layout)
                 oldest_backup = timedelta(hours=environment.backup_max_age_h)
                 problems += backup_problems(newest, facts.now, oldest_backup)
@@ -104,6 +83,7 @@ def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # on
                 problems += backup_problems(proved, facts.now, oldest_proof, "proved backup")
                 kept = wal_of(site, facts.live, environment) if facts.live else ()
                 problems += tuple(one.problem for one in kept if one.problem)
+                problems += tuple(state_problems(state, environment)) if facts.live else ()
                 rows = list(status_rows(facts, site.layout))
                 wrong += len(problems)
                 if json:
@@ -117,6 +97,7 @@ def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # on
                             | {"free_bytes": facts.data_free_bytes, "size_bytes": facts.data_bytes},
                             "backups": [_backup_document(name, one, proved[name]) for name, one in newest.items()],
                             "point_in_time": [_wal_document(one) for one in kept],
+                            "schedule": state_document(state),
                             "warm": {name: until.isoformat() for name, until in facts.warm.items()},
                             "services": [dict(zip(STATUS_HEADINGS, row, strict=True)) for row in rows],
                         }
@@ -130,7 +111,9 @@ def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # on
                     f"{summary(facts)}; {count(len(facts.releases), 'release')} kept; "
                     f"Docker {facts.engine_version}, {facts.distribution}"
                 )
-                backed_up = (*backup_lines(newest, proved, facts.now), *wal_lines(kept))
+                for note in outdated(facts, environment) if state.installed else ():
+                    app.console.warn(str(note))
+                backed_up = (*backup_lines(newest, proved, facts.now), *wal_lines(kept), *state_lines(state))
                 for line in (*warm_lines(facts), *backed_up, disk_line(facts, usage)):
                     app.console.data(line)
                 for problem in problems:

@@ -50,6 +50,7 @@ def release_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  #
             "rehearse": "first run pending migrations on a copy of the data, stop where they fail; else the setting",
             "unrehearsed": "leave out the rehearsal that the setting asks for",
             "skip-unreachable": SKIP_HELP,
+            "no-proof": "go on without a backup that was proved lately (deploy_needs_proof_h), for a reason to be kept",
         },
     )
     def deploy(
@@ -64,6 +65,7 @@ def release_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  #
         rehearse: bool = False,
         unrehearsed: bool = False,
         skip_unreachable: bool = False,
+        no_proof: str = "",
     ) -> None:
         """Release the stack to each host: build, push, migrate, start beside the live release, switch, drain.
 
@@ -85,6 +87,7 @@ def release_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  #
             parallel=parallel,
             on_failure=on_failure,
             skip=skip_unreachable,
+            no_proof=no_proof,
         )
         if not app.dry:
             app.require_engine(yes=yes)

@@ -36,6 +36,8 @@ class Wanted:
     on_failure: OnFailure
     skip: bool
     """Leave out hosts that cannot be reached."""
+    no_proof: str
+    """Why there need be no backup that was proved lately."""
 
     @classmethod
     def of(
@@ -48,6 +50,7 @@ class Wanted:
         parallel: str,
         on_failure: str,
         skip: bool,
+        no_proof: str = "",
     ) -> Wanted:
         """Raises UsageError for options that cannot be."""
         if parallel and not (parallel.isdecimal() and int(parallel)):
@@ -61,6 +64,7 @@ class Wanted:
             at_once=int(parallel or environment.parallel),
             on_failure=OnFailure(on_failure),
             skip=skip,
+            no_proof=no_proof.strip(),
         )
 
 
@@ -92,9 +96,9 @@ def _deploy_to_one(app: App, environment: Environment, spec: str, wanted: Wanted
         app.require_env_file(environment, [site], yes=wanted.yes)
         prepared = app.prepare(environment, site, datetime.now(UTC), rebuild=wanted.rebuild)
         with app.console.step(f"Look at {spec}"):
-            plan, _ = plan_deploy(prepared, site, app.shell())
+            plan, _ = plan_deploy(prepared, site, app.shell(), no_proof=wanted.no_proof)
         if plan.noop:
-            app.console.good(f"{spec} already runs this as {plan.previous}: nothing to do, nothing restarted.")
+            _say_nothing_to_do(app, site, plan, environment)
             return
         show_plan(app, plan, app.console.say)
         if app.dry:
@@ -121,11 +125,11 @@ def _deploy_to_several(app: App, environment: Environment, specs: Sequence[str],
     with connected(app, environment, specs, make_sandbox=not app.dry, skip=wanted.skip) as (sites, absent):
         app.require_env_file(environment, sites.values(), yes=wanted.yes)
         with app.console.step(f"Look at {len(sites)} hosts"):
-            found = _look(app, environment, sites, rebuild=wanted.rebuild)
+            found = _look(app, environment, sites, rebuild=wanted.rebuild, no_proof=wanted.no_proof)
         results = {spec: HostResult(spec, HostOutcome.SKIPPED) for spec in absent}
         for spec, (_, plan) in found.items():
             if plan.noop:
-                app.console.good(f"{spec} already runs this as {plan.previous}: nothing to do, nothing restarted.")
+                _say_nothing_to_do(app, sites[spec], plan, environment)
                 results[spec] = HostResult(spec, HostOutcome.NOTHING_TO_DO, plan.previous)
         members = [_member(spec, sites[spec], *found[spec]) for spec in sites if spec not in results]
         for plan in alike([member.plan for member in members]):
@@ -157,8 +161,16 @@ def _deploy_to_several(app: App, environment: Environment, specs: Sequence[str],
         )
 
 
+def _say_nothing_to_do(app: App, site: Site, plan: Plan, environment: Environment) -> None:
+    from deploy.release.schedule import outdated
+
+    app.console.good(f"{site.shell.name} already runs this as {plan.previous}: nothing to do, nothing restarted.")
+    for note in outdated(site.first_look, environment):
+        app.console.warn(str(note))
+
+
 def _look(
-    app: App, environment: Environment, sites: Mapping[str, Site], *, rebuild: bool = False
+    app: App, environment: Environment, sites: Mapping[str, Site], *, rebuild: bool = False, no_proof: str = ""
 ) -> Mapping[str, tuple[Prepared, Plan]]:
     """What each host is to run, as the same release everywhere, and what that means for it."""
     from deploy.release.deploy import plan_deploy
@@ -172,7 +184,8 @@ def _look(
     }
 
     def plan(_: str, site: Site) -> tuple[Prepared, Plan]:
-        return prepared[site.address], plan_deploy(prepared[site.address], site, app.shell())[0]
+        found = prepared[site.address]
+        return found, plan_deploy(found, site, app.shell(), no_proof=no_proof)[0]
 
     return ask(sites, plan)
 

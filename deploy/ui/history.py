@@ -70,6 +70,7 @@ def release_documents(facts: Facts) -> Iterator[dict[str, Any]]:
             "migrations": [dataclasses.asdict(one) for one in entry.migrations],
             "rehearsed": entry.rehearsed,
             "backup": entry.backup,
+            "unproved": entry.unproved,
             "services": [dataclasses.asdict(one) for one in entry.deeds],
             "reason": entry.reason,
             "kept": entry.release in facts.releases,

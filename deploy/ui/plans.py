@@ -47,6 +47,8 @@ def plan_lines(plan: Plan) -> Iterator[str]:
             "databases are backed up first, its volumes stay in use, its containers stay there, stopped"
         )
     yield from (f"  note     {text}" for text in (*plan.gaps, *plan.leftovers))
+    if plan.unproved:
+        yield f"  note     without a backup that was proved lately, because: {plan.unproved}"
 
 
 def _migrating(plan: Plan, service: str) -> str:

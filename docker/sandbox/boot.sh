@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs sshd and the engine, and starts the engine again whenever it ends, as a service manager would.
+# Runs sshd, cron and the engine, and starts the engine again whenever it ends, as a service manager would.
 #
 # AUTHORIZED_KEY: the public key that may log in as deploy. Touch /run/no-engine to keep the engine down.
 set -eu
@@ -10,6 +10,7 @@ chown deploy:deploy /home/deploy/.ssh/authorized_keys
 chmod 600 /home/deploy/.ssh/authorized_keys
 unset AUTHORIZED_KEY
 /usr/sbin/sshd -E /var/log/sshd.log
+cron
 
 # In a network of the outer engine resolv.conf names that engine's own resolver, which containers in here cannot reach;
 # left to itself the inner engine would replace it by a public one. Hand down what the outer one forwards to.

@@ -8,6 +8,8 @@ from deploy.model.checks.local import check_stack
 from deploy.model.checks.majors import check_majors
 from deploy.model.checks.places import Needed, check_places, needed_on_host
 from deploy.model.checks.problem import Problem, require_none
+from deploy.model.checks.proof import check_proof
+from deploy.model.checks.schedule import check_schedule
 
 __all__ = [
     "Needed",
@@ -19,6 +21,8 @@ __all__ = [
     "check_host",
     "check_majors",
     "check_places",
+    "check_proof",
+    "check_schedule",
     "check_stack",
     "needed_on_host",
     "require_none",

@@ -127,6 +127,8 @@ class Facts:
     """Releases that are no longer live and run on to be gone back to at once, with the time when that ends."""
     data_bytes: int = 0
     """The size of the disk that the engine keeps its data on."""
+    schedule: Mapping[str, Any] = field(default_factory=dict)
+    """The note of the schedule that the host keeps by itself (see `model/scheduled.py`). Empty where there is none."""
     mounted: Mapping[str, tuple[Mounted, ...]] = field(default_factory=dict)
     """What the containers mount that were started by hand, by their id; before the first release only."""
 

@@ -53,6 +53,7 @@ def parse_facts(text: str, host: str) -> Facts:
         data=json.loads(sections.get("data") or "{}"),
         lock=json.loads(sections.get("lock") or "{}"),
         frozen=json.loads(sections.get("frozen") or "{}"),
+        schedule=json.loads(sections.get("schedule") or "{}"),
         journal=parse_journal(sections.get("journal", "")),
         warm={
             name: datetime.fromtimestamp(int(until), UTC)

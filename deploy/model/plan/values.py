@@ -113,6 +113,8 @@ class Plan:
     gaps: tuple[str, ...]
     """What users may notice, in sentences."""
     warnings: tuple[str, ...]
+    unproved: str = ""
+    """Why it goes on although no backup has been proved lately, where that was said (`--no-proof`)."""
 
     @property
     def changes(self) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from deploy.model.errors import UsageError, nearest
 from deploy.model.retention import Retention
+from deploy.model.schedule import DrillEvery, Notify, Schedule, parse_times
 from deploy.model.settings.values import LOCAL, Acme, Encryption, Environment, KeepFree, Offsite, Settings
 from deploy.model.waves import AT_ONCE, CANARY, Wave, parse_waves
 
@@ -19,6 +20,7 @@ TAKEN = ("db", "host", "sandbox", "stack", "test")
 """Names of tasks, which no environment can have."""
 
 _FREE = re.compile(r"(\d+(?:\.\d+)?)(%|[kMGT]?B?)", re.IGNORECASE)
+_WEBHOOK = re.compile(r"https?://[^\s\"\\]+")
 _HUNDRED = 100
 _UNITS = {unit: 1000**power for power, letter in enumerate(("", "K", "M", "G", "T")) for unit in (letter, f"{letter}B")}
 KEYS = {
@@ -38,6 +40,9 @@ KEYS = {
         "keep_warm_s",
         "backup_max_age_h",
         "proof_max_age_h",
+        "deploy_needs_proof_h",
+        "schedule",
+        "notify",
         "backup_keep",
         "encryption",
         "offsite",
@@ -50,6 +55,8 @@ KEYS = {
     ),
     "environments.*.acme": ("email", "server", "ca"),
     "environments.*.encryption": ("recipients", "identity"),
+    "environments.*.schedule": ("at", "drill", "limit_h"),
+    "environments.*.notify": ("command", "webhook", "recovery"),
     "environments.*.backup_keep": tuple(one.name for one in dataclasses.fields(Retention)),
     "environments.*.offsite": ("repository", "env_file", "keep", "timeout_s"),
 }
@@ -127,6 +134,9 @@ def _environment(name: str, raw: Any, project: str, stack: str, source: str) -> 
         encryption=_encryption(raw.get("encryption"), f"{where}.encryption", source),
         offsite=_offsite(raw.get("offsite"), f"{where}.offsite", source, backup_keep),
         rehearse=_boolean(raw, "rehearse", source, where),
+        deploy_needs_proof_h=_number(raw, "deploy_needs_proof_h", 0, source, where, least=0),
+        schedule=_schedule(raw.get("schedule"), f"{where}.schedule", source),
+        notify=_notify(raw.get("notify"), f"{where}.notify", source),
         mask=_masks(raw.get("mask"), f"{source}: deploy.{where}.mask"),
         data_from=_texts(raw, "data_from", source, where),
         waves=_waves(raw.get("waves"), f"{source}: deploy.{where}.waves"),
@@ -196,6 +206,38 @@ def _offsite(raw: Any, where: str, source: str, keep: Retention) -> Offsite | No
         _retention(raw.get("keep"), f"{where}.keep", source, keep),
         _number(raw, "timeout_s", 300, source, where, least=1),
     )
+
+
+def _schedule(raw: Any, where: str, source: str) -> Schedule | None:
+    """A text is the time alone."""
+    if raw is None or raw is False:
+        return None
+    found = {"at": raw} if isinstance(raw, str | int) else raw
+    if not isinstance(found, Mapping):
+        raise UsageError(f"{source}: deploy.{where} is neither a time nor a mapping", _shape_of(raw))
+    _check_keys(found, "environments.*.schedule", where, source)
+    at, path = found.get("at"), f"{source}: deploy.{where}.at"
+    if not isinstance(at, str):  # YAML reads 03:15 as a number of minutes or seconds
+        raise UsageError(f"{path} is not a text", f"write it in quotes, for example at: '03:15'; {_shape_of(at)}")
+    drill = _text(found, "drill", DrillEvery.RUN, source, where)
+    if drill not in [*DrillEvery]:
+        raise UsageError(f"{source}: deploy.{where}.drill: '{drill}': unknown", nearest(drill, [*DrillEvery]))
+    limit_h = _number(found, "limit_h", Schedule.limit_h, source, where, least=0.01)
+    return Schedule(parse_times(at, path), DrillEvery(drill), limit_h)
+
+
+def _notify(raw: Any, where: str, source: str) -> Notify:
+    if raw is None:
+        return Notify()
+    if not isinstance(raw, Mapping):
+        raise UsageError(f"{source}: deploy.{where} is not a mapping", "it takes command, webhook and recovery")
+    _check_keys(raw, "environments.*.notify", where, source)
+    webhook, recovery = _text(raw, "webhook", "", source, where), raw.get("recovery", False)
+    if webhook and not _WEBHOOK.fullmatch(webhook):  # its text is a secret
+        raise UsageError(f"{source}: deploy.{where}.webhook is no address", "for example https://hooks.example.com/…")
+    if not isinstance(recovery, bool):
+        raise UsageError(f"{source}: deploy.{where}.recovery is neither true nor false", _shape_of(recovery))
+    return Notify(_text(raw, "command", "", source, where), webhook, recovery)
 
 
 def _domains(raw: Mapping[str, Any], where: str, source: str) -> dict[str, tuple[str, ...]]:

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from deploy.model.errors import UsageError
 from deploy.model.retention import Retention
+from deploy.model.schedule import Notify, Schedule
 from deploy.model.waves import AT_ONCE, CANARY, Wave
 
 LOCAL = "dev"
@@ -94,6 +95,12 @@ class Environment:
     """How old the newest backup of a database may be before `status` calls it a problem, in hours; 0: any age."""
     proof_max_age_h: float = 0
     """How old the newest backup that a drill has found good may be, in hours; 0: any age."""
+    deploy_needs_proof_h: float = 0
+    """How old that may be before deploys that can harm the data are refused, in hours; 0: any age, or none at all."""
+    schedule: Schedule | None = None
+    """When hosts back up by themselves."""
+    notify: Notify = field(default_factory=Notify)
+    """Who hears of it when that has failed."""
     backup_keep: Retention = field(default_factory=Retention)
     """How many backups `db.prune` keeps."""
     encryption: Encryption = Encryption()

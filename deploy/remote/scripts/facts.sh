@@ -110,6 +110,7 @@ for failed in "$root"/edge/certs/*.failed; do
 done
 file data "$root/data/state.json"
 file frozen "$root/frozen.json"
+if [ -r "$root/schedule/schedule.json" ]; then file schedule "$root/schedule/schedule.json"; fi
 # the note of a holder that was killed may still be there; the lock itself is not
 if [ -f "$root/lock" ] && ! flock -n "$root/lock" true; then file lock "$root/lock.json"; fi
 if [ -f "$root/journal.jsonl" ]; then section journal; tail -n 200 "$root/journal.jsonl"; fi
