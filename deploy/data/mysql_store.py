@@ -115,22 +115,13 @@ class MysqlStore(DatabaseStore):
     def check(self, part: Part) -> None:
         if part.kind == StoreKind.USERS:
             return
-        ((version, limit, refers),) = self.server.query(_FITS.format(schema=literal(part.name)))
+        ((version, limit),) = self.server.query("SELECT VERSION(), @@GLOBAL.max_allowed_packet")
         require_fitting(part, version)
-        beside = f"restore it beside the live one: --only {part.title} --into NAME"
-        if len(part.name) + MARKED > LONGEST_NAME:
-            raise DeployError(
-                f"{part.title}: a name that long leaves no room for the one it has while it is restored", beside
-            )
         longest = int(part.facts["longest_line_bytes"])
         if longest >= int(limit):
             raise DeployError(
                 f"{part.title} has a row of {longest} bytes, and the server takes no statement of {limit}",
                 f"SET GLOBAL max_allowed_packet = {1 << 30}, in inv db.shell, lets it until it is started again",
-            )
-        if refers:
-            raise DeployError(
-                f"{refers} has a foreign key to a table of {part.name}, and would keep it to the old one", beside
             )
 
     def exists(self, database: str) -> bool:
@@ -144,6 +135,15 @@ class MysqlStore(DatabaseStore):
     def prepare(self, part: Part, restoring: Restoring) -> Prepared:
         if part.kind == StoreKind.USERS:  # they are not restored over those that are there
             return Prepared(part, lambda _: "", lambda: None)
+        beside = f"restore it beside the live one: --only {part.title} --into NAME"
+        if len(part.name) + MARKED > LONGEST_NAME:
+            raise DeployError(
+                f"{part.title}: a name that long leaves no room for the one it has while it is restored", beside
+            )
+        for (table,) in self.server.query(_REFERS.format(schema=literal(part.name))):
+            raise DeployError(
+                f"{table} has a foreign key to a table of {part.name}, and would keep it to the old one", beside
+            )
         return self.prepare_as(f"{part.name}_restore_{restoring.mark}", part, restoring)
 
     def prepare_as(self, fresh: str, part: Part, restoring: Restoring) -> Prepared:
@@ -240,10 +240,9 @@ def swapping(part: Part, beside: Beside, was: Objects, spare: str) -> str:
     return f"{moved}{beside.code}\n{drops}"
 
 
-_FITS = """
-    SELECT VERSION(), @@GLOBAL.max_allowed_packet, COALESCE((
-      SELECT CONCAT(TABLE_SCHEMA, '.', TABLE_NAME) FROM information_schema.KEY_COLUMN_USAGE
-      WHERE REFERENCED_TABLE_SCHEMA = {schema} AND TABLE_SCHEMA <> {schema} LIMIT 1), '')
+_REFERS = """
+    SELECT CONCAT(TABLE_SCHEMA, '.', TABLE_NAME) FROM information_schema.KEY_COLUMN_USAGE
+    WHERE REFERENCED_TABLE_SCHEMA = {schema} AND TABLE_SCHEMA <> {schema} LIMIT 1
 """
 
 

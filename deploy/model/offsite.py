@@ -30,8 +30,9 @@ STALLED = "nothing moved"
 """How restic.sh begins to say that it has ended restic."""
 _SSH = (
     "-o BatchMode=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=20 "
-    "-o ServerAliveInterval=15 -o ServerAliveCountMax=4"
+    "-o ServerAliveInterval=15 -o ServerAliveCountMax=4 -E /log/ssh"
 )
+"""It writes to a file of its own: of one that ends at once, restic passes on what it said only most of the time."""
 _SHARE = re.compile(r"(100|\d{1,2})(\.\d+)?%")
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from deploy.model.errors import DeployError, UsageError
 from deploy.model.facts import sections_of
 from deploy.model.fingerprint import digest
+from deploy.model.offsite import local_folder
 from deploy.model.schedule import DrillEvery, Run, Schedule, Times, parse_runs, parse_times, run_problems
 from deploy.model.settings import Environment
 
@@ -20,6 +21,10 @@ HERE = "here"
 """For --host: the machine that this runs on, without SSH. What the keeper works on."""
 LATE = timedelta(minutes=15)
 """A run that has not begun by then was missed."""
+SECRETS = "offsite.env"
+"""The file beside the program with the variables for what is off-site."""
+KEYS = "@keys"
+"""Stands for the folder of the user's SSH keys, which a repository on another machine may be reached with."""
 
 
 class Timer(StrEnum):
@@ -127,17 +132,18 @@ def parse_state(text: str, host: str) -> State:
 
 def keeper_settings(environment: Environment) -> dict[str, Any]:
     """What stands under `deploy:` for the keeper: of an environment's settings those that its runs heed."""
-    return {
+    heeded: dict[str, Any] = {
         "project": environment.project,
-        "environments": {
-            environment.name: {
-                "project": environment.project,
-                "path": str(environment.path),
-                "hosts": [HERE],
-                "backup_keep": dataclasses.asdict(environment.backup_keep),
-            }
-        },
+        "path": str(environment.path),
+        "hosts": [HERE],
+        "backup_keep": dataclasses.asdict(environment.backup_keep),
     }
+    if environment.encryption.recipients:
+        heeded["encryption"] = {"recipients": list(environment.encryption.recipients)}
+    if environment.offsite:
+        offsite = dataclasses.asdict(environment.offsite)
+        heeded["offsite"] = offsite | {"env_file": SECRETS}
+    return {"project": environment.project, "environments": {environment.name: heeded}}
 
 
 def definition_of(environment: Environment, schedule: Schedule, keeper: str) -> str:
@@ -147,8 +153,13 @@ def definition_of(environment: Environment, schedule: Schedule, keeper: str) -> 
     return digest(wanted)
 
 
-def files_of(environment: Environment, made: Installed, root: str, socket: str) -> dict[str, str]:
-    """What stands beside the program that runs, by name. All of it is for the deploying user's eyes only."""
+def files_of(
+    environment: Environment, made: Installed, root: str, socket: str, secrets: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """What stands beside the program that runs, by name. All of it is for the deploying user's eyes only.
+
+    `secrets` are the variables for what is off-site.
+    """
     values = (root, made.keeper, environment.project, socket.removeprefix("unix://"), round(made.limit_h * 3600))
     recovery = "yes" if environment.notify.recovery else "no"
     settings = {"deploy": keeper_settings(environment), "environment": environment.name, "drill": made.drill}
@@ -161,7 +172,16 @@ def files_of(environment: Environment, made: Installed, root: str, socket: str) 
         files["notify"] = f"{environment.notify.command}\n"
     if environment.notify.webhook:
         files["webhook"] = f'url = "{environment.notify.webhook}"\n'
+    if environment.offsite:
+        files[SECRETS] = "".join(f"{name}={_quoted(value)}\n" for name, value in (secrets or {}).items())
+        place = local_folder(environment.offsite.repository)
+        files["mounts"] = f"{place or KEYS}\n"
     return files
+
+
+def _quoted(value: str) -> str:
+    """A value as an env file has it, to be taken as it is."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def state_problems(state: State, environment: Environment) -> Iterator[str]:

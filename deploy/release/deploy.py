@@ -230,7 +230,7 @@ def rehearse(
         run_all([Push(change, plan.push, local)], console)
     run_all([action], console)
     if action.report is None:
-        console.good(f"Nothing to rehearse on {site.shell.name}: nothing is pending.")
+        console.good(f"Nothing to rehearse on {site.shell.name}: {action.nothing}.")
     return action.report
 
 

@@ -55,15 +55,29 @@ class Rehearse(Action):
         self._wanted = backup
         self.report: Report | None = None
         """What was found; nothing where there was nothing to rehearse."""
+        self.nothing = ""
+        """Why there was nothing."""
 
     def run(self, step: Step) -> None:
+        self.nothing = needless(self._change, self._migrating)
+        if not self.nothing:
+            self._rehearse(step)
+        if self.report is None:
+            step.result = f"nothing to rehearse: {self.nothing}"
+        else:
+            self._change.rehearsed = self.report.backup
+            step.result = summary(self.report)
+
+    def _rehearse(self, step: Step) -> None:
         change = self._change
-        if why := needless(change, self._migrating):
-            step.result = f"nothing to rehearse: {why}"
-            return
         repository = repository_of(change.site, change.environment)
         stored = self._backup(repository, step)
-        databases, identity = restored(change), change.environment.encryption.identity
+        # a server without a table is not in a backup: it stands beside, as empty as it is
+        databases = [name for name in restored(change) if name in restorable(stored.manifest)]
+        if not databases:
+            self.nothing = "there is no table yet"
+            return
+        identity = change.environment.encryption.identity
         parts = [part for part in stored.manifest.parts if part.service in databases]
         with (
             repository.locked(f"{whoami()}: rehearsal on {stored.manifest.id}"),
@@ -77,11 +91,7 @@ class Rehearse(Action):
             finally:
                 step.show("removing the copy")
                 self._clear(rehearsal)
-        if self.report is None:
-            step.result = "nothing to rehearse: nothing is pending"
-        else:
-            change.rehearsed = self.report.backup
-            step.result = summary(self.report)
+        self.nothing = "" if self.report else "nothing is pending"
 
     def named(self) -> Stored | None:
         """The backup that was asked for by its name. Raises UsageError when there is none, or it lacks a database."""

@@ -70,9 +70,17 @@ def push_keeper(site: Site, facts: Facts, local: LocalShell, keeper: Keeper, ste
     step.result = f"{size(sent.sent_bytes)} sent"
 
 
-def install(site: Site, environment: Environment, schedule: Schedule, keeper: Keeper, state: State) -> None:
+def install(
+    site: Site,
+    environment: Environment,
+    schedule: Schedule,
+    keeper: Keeper,
+    state: State,
+    secrets: Mapping[str, str],
+) -> None:
     """Let the host keep a schedule from now on, in place of the one before. The keeper is there already.
 
+    `secrets` are the variables for what is off-site: the host needs them at night, and has them for its user alone.
     Raises UsageError when nothing there can start it.
     """
     timer = timer_for(state, site.shell.name)
@@ -93,7 +101,7 @@ def install(site: Site, environment: Environment, schedule: Schedule, keeper: Ke
     )
     root, unit = site.layout.root, unit_name(environment.project)
     program = str(root / "schedule" / PROGRAM)
-    files = files_of(environment, made, str(root), state.socket)
+    files = files_of(environment, made, str(root), state.socket, secrets)
     files[PROGRAM] = f"#!/bin/sh\n{script_text('release', 'schedule-run.sh')}"
     if timer == Timer.SYSTEMD:
         files |= {

@@ -21,6 +21,7 @@ from deploy.model.fingerprint import changed_parts
 from deploy.model.journal import Entry, Outcome
 from deploy.model.kinds import Kind
 from deploy.model.plan import Wanted, make_plan
+from deploy.model.receiver import receiver_of
 from deploy.model.release import ReleaseRecord
 from deploy.model.render import render_data
 from deploy.model.stack import Service
@@ -128,20 +129,22 @@ class There(Home):
 
     def start(self, service: Service, step: Step) -> None:
         self._before = before = self._defined()
-        record = self._prepared.record.services[service.name]
-        images = {name: one.image for name, one in self._prepared.record.services.items()}
-        parts = {service.name: record.parts}
+        known = self._prepared.record.services
+        # what receives the server's WAL is of its version, too
+        records = {name: known[name] for name in (service.name, receiver_of(service.name)) if name in known}
+        images = {name: one.image for name, one in known.items()}
+        parts = {name: one.parts for name, one in records.items()}
         wanted = render_data(self._prepared.stack, images, self._site.layout, self._prepared.places, parts).document
         document = {**before.document, "services": {**before.document["services"]}}
-        document["services"][service.name] = wanted["services"][service.name]
+        document["services"] |= {name: wanted["services"][name] for name in records}
         for section in ("networks", "volumes"):
             if merged := {**(document.get(section) or {}), **(wanted.get(section) or {})}:
                 document[section] = merged
-        services = {**before.record.services, service.name: record}
+        services = {**before.record.services, **records}
         self._bring_up(
             Definition(
                 document,
-                {**before.state, service.name: record.parts},
+                {**before.state, **parts},
                 dataclasses.replace(before.record, services=services),
             ),
             service,

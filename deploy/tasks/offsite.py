@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from deploy.data.offsite import OffsiteRepository, known_copies
 from deploy.data.repository import LATEST, Repository, Stored
@@ -13,7 +13,7 @@ from deploy.model.backup import Label
 from deploy.model.errors import DeployError, UsageError
 from deploy.model.offsite import IMAGE, PASSWORD, Copy, is_share, to_upload
 from deploy.model.retention import retained
-from deploy.model.settings import LOCAL
+from deploy.model.settings import LOCAL, Offsite
 from deploy.tasks.app import App
 from deploy.tasks.base import task
 from deploy.tasks.place import PLACE_HELP, Place, place_of
@@ -68,6 +68,16 @@ def offsite_of(app: App, place: Place) -> OffsiteRepository:
             f"nothing says where copies of {name}'s backups go",
             f"repository: under deploy.environments.{name}.offsite in invoke.yaml",
         )
+    secrets = offsite_secrets(app, settings)
+    if place.site:
+        bring_restic(place.site, app.shell(), app.console, app.root)
+    else:
+        BaseImages(app.shell(), app.console, app.root).ensure([IMAGE])
+    return OffsiteRepository(place.repository, place.project, name, settings, secrets)
+
+
+def offsite_secrets(app: App, settings: Offsite) -> Mapping[str, str]:
+    """Variables for restic. Raises DeployError for an env file without a password."""
     secrets = read_env_file(app.root / settings.env_file)
     if not any(secrets.get(one) for one in (PASSWORD, f"{PASSWORD}_COMMAND")):
         raise DeployError(
@@ -75,11 +85,7 @@ def offsite_of(app: App, place: Place) -> OffsiteRepository:
             f"make one, and keep a copy elsewhere: "
             f'(umask 077; echo "{PASSWORD}=$(openssl rand -hex 24)" >> {settings.env_file})',
         )
-    if place.site:
-        bring_restic(place.site, app.shell(), app.console, app.root)
-    else:
-        BaseImages(app.shell(), app.console, app.root).ensure([IMAGE])
-    return OffsiteRepository(place.repository, place.project, name, settings, secrets)
+    return secrets
 
 
 def bring_off(app: App, place: Place, offsite: OffsiteRepository) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from deploy.engine.bases import BaseImages
@@ -12,6 +13,7 @@ from deploy.model.scheduled import State, definition_of, state_document, state_l
 from deploy.model.settings import Environment
 from deploy.tasks.app import App
 from deploy.tasks.base import HOST_HELP, JSON_HELP, YES_HELP, task
+from deploy.tasks.offsite import offsite_secrets
 from deploy.tasks.place import Place
 from deploy.ui.units import duration
 
@@ -137,8 +139,9 @@ def _install(
         step.result = keeper.reference
     with app.console.step(f"Bring it to {site.shell.name}") as step:
         push_keeper(site, facts, local, keeper, step)
+    secrets = _tools(app, site, environment)
     with app.console.step(f"Install the schedule on {site.shell.name}") as step:
-        install(site, environment, wanted, keeper, state)
+        install(site, environment, wanted, keeper, state, secrets)
         step.result = f"started by {timer}"
     if environment.notify.nobody:
         app.console.warn("nobody is told when a run fails → notify: in invoke.yaml names a command or a webhook")
@@ -146,6 +149,18 @@ def _install(
         app.console.warn(
             f"{site.shell.name} has no curl: when its engine is down, the webhook is not told → install it"
         )
+
+
+def _tools(app: App, site: Site, environment: Environment) -> Mapping[str, str]:
+    """See that the host has what its runs need beside the keeper; the variables for what is off-site."""
+    from deploy.release.tools import bring_age, bring_restic
+
+    if environment.encryption.recipients:
+        bring_age(site, app.shell(), app.console, app.root)
+    if environment.offsite is None:
+        return {}
+    bring_restic(site, app.shell(), app.console, app.root)
+    return offsite_secrets(app, environment.offsite)
 
 
 def _remove(app: App, site: Site, environment: Environment, state: State, *, yes: bool) -> None:

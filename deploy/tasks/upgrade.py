@@ -202,13 +202,16 @@ def _start_new(
     except BaseException as error:
         if home.shell.run(Command("docker", "container", "inspect", up.old.server.container), check=False).ok:
             raise  # whoever keeps us alone with the old server starts it again
+        now = "everything is what it was before the upgrade"
         with console.step(f"Put {service.name} back to what it was") as step:
             _put(home, service, up.old.kept, up.old.volume, up.old.image)
-            home.start_before(service, up.old.image, step)
+            try:
+                home.start_before(service, up.old.image, step)
+                home.shell.run(Command("docker", "volume", "rm", up.old.kept), check=False)
+            except DeployError as again:
+                now = f"the data is what it was before the upgrade, and its server is not well either: {again.message}"
         if isinstance(error, DeployError):
-            raise DeployError(
-                f"{error.message}: everything is what it was before the upgrade", error.remedy, details=error.details
-            ) from error
+            raise DeployError(f"{error.message}; {now}", error.remedy, details=error.details) from error
         raise
 
 
@@ -271,17 +274,22 @@ def _back(app: App, home: Home, service: Service, *, yes: bool) -> None:
         backup = _back_up(app, home, service, running).id if running and running.running else ""
         apps = home.apps()
         with home.repository.locked(f"upgrade of {service.name} taken back"), home.paused():
-            with app.console.step("Stop what uses it") as step:
-                if apps:
-                    home.shell.run(Command("docker", "stop", *apps), on_line=step.show)
-            with app.console.step(f"Put the data of PostgreSQL {major} back"):
-                _put(home, service, wanted, live, image)
+            try:
+                with app.console.step("Stop what uses it") as step:
+                    if apps:
+                        home.shell.run(Command("docker", "stop", *apps), on_line=step.show)
+                with app.console.step(f"Put the data of PostgreSQL {major} back"):
+                    _put(home, service, wanted, live, image)
+            except BaseException:
+                stopped = [*([running.id] if running and running.running else []), *apps]
+                home.shell.run(Command("docker", "start", *stopped), check=False)
+                raise
             with app.console.step(f"Start {service.name}") as step:
                 home.start(service, step)
             with app.console.step("Start what uses it") as step:
                 home.start_apps(apps, step)
     app.console.good(f"{service.name} on {home.shell.name} is PostgreSQL {major} again, as it was before its upgrade.")
-    since = f" What was written since is in the backup {backup}." if backup else ""
+    since = f" What was written since is in {backup}, for a server of the newer version." if backup else ""
     app.console.say(f"{wanted} is still there.{since} Next: inv db.upgrade --done{home.words} removes {wanted}.")
 
 

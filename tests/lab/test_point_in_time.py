@@ -88,31 +88,25 @@ def test_a_moment_that_cannot_be_had_is_refused_and_told_which_can(shop: Project
     assert re.search(r"it can be had from 20\S+ \S+ \S+ to 20\S+ \S+ \S+", done.stderr)
 
 
-def test_a_drill_proves_the_base_too(shop: Project, live: RemoteHost) -> None:
+def test_a_drill_proves_the_base_and_wal_from_before_it_is_removed(shop: Project, live: RemoteHost) -> None:
     shop.inv("db.backup", *PROD)
-
     shop.inv("db.drill", *PROD)
-
     newest = json.loads(shop.inv("db.backups", *PROD, "--json").stdout)[-1]
     assert newest["proved"]
+    assert "db/base" in [one["name"] for one in newest["parts"]]
+    (shop.root / "invoke.yaml").write_text(
+        "deploy: {environments: {prod: {backup_keep: {last: 1, daily: 1, weekly: 1, monthly: 1, automatic: 1}}}}\n"
+    )
+    archive = f"find /opt/{shop.name}/backups/.wal -type f | wc -l"
+    before = int(live.sh(archive))
+
+    done = shop.inv("db.prune", *PROD, "--yes")
+
+    assert "of WAL from before every base that is kept" in done.stdout
+    assert int(live.sh(archive)) < before
+    moment = rows(shop, live, NOW)
+    shop.inv("db.restore", "--at", moment, "--only", "db/before", "--into", "still", *PROD)
     assert "every moment since " in shop.inv("prod.status", *HOST).stdout
-
-
-def test_deploys_leave_it_alone_and_a_receiver_that_is_stopped_is_told(shop: Project, live: RemoteHost) -> None:
-    before = data(shop, live)
-    shop.edit("app/web.py", '"v1"', '"v2"')
-    shop.inv("prod.deploy", *HOST, "--yes")
-    assert data(shop, live) == before
-
-    live.run("docker", "stop", f"{shop.name}-data-db-wal-1")
-    status = shop.inv("prod.status", *HOST, expect=1)
-    assert "db: its WAL is not received, " in status.stderr
-    assert "db-wal does not run" in status.stderr
-    taken = shop.inv("db.backup", *PROD, expect=1)
-    assert "has nothing for point in time to go on from" in taken.stderr
-    shop.inv("prod.deploy", *HOST, "--yes")
-    assert data(shop, live) == before
-    eventually(lambda: shop.inv("prod.status", *HOST))
 
 
 def test_it_comes_back_with_the_engine(shop: Project, live: RemoteHost) -> None:
@@ -122,8 +116,23 @@ def test_it_comes_back_with_the_engine(shop: Project, live: RemoteHost) -> None:
     eventually(lambda: shop.inv("prod.status", *HOST), 120)
 
 
-def test_another_image_of_the_database_is_one_of_its_receiver(shop: Project, live: RemoteHost) -> None:
+def test_deploys_leave_it_alone(shop: Project, live: RemoteHost) -> None:
     before = data(shop, live)
+    shop.edit("app/web.py", '"v1"', '"v2"')
+
+    shop.inv("prod.deploy", *HOST, "--yes")
+
+    assert data(shop, live) == before
+
+
+def test_a_receiver_that_is_stopped_is_told_and_another_image_is_one_for_both(shop: Project, live: RemoteHost) -> None:
+    before = data(shop, live)
+    live.run("docker", "stop", f"{shop.name}-data-db-wal-1")
+    status = shop.inv("prod.status", *HOST, expect=1)
+    assert "db: its WAL is not received, " in status.stderr
+    assert "db-wal does not run" in status.stderr
+    taken = shop.inv("db.backup", *PROD, expect=1)
+    assert "has nothing for point in time to go on from" in taken.stderr
     shop.edit("compose.yaml", "image: postgres:17\n", "image: postgres:17-alpine\n")
 
     shop.inv("prod.deploy", *HOST, "--yes")
@@ -132,19 +141,3 @@ def test_another_image_of_the_database_is_one_of_its_receiver(shop: Project, liv
     assert sorted(after) == sorted(before)
     assert not {*after.values()} & {*before.values()}
     eventually(lambda: shop.inv("prod.status", *HOST))
-
-
-def test_wal_from_before_every_base_that_is_kept_is_removed(shop: Project, live: RemoteHost) -> None:
-    (shop.root / "invoke.yaml").write_text(
-        "deploy: {environments: {prod: {backup_keep: {last: 1, daily: 1, weekly: 1, monthly: 1, automatic: 1}}}}\n"
-    )
-    shop.inv("db.backup", *PROD)
-    archive = f"find /opt/{shop.name}/backups/.wal -type f | wc -l"
-    before = int(live.sh(archive))
-
-    done = shop.inv("db.prune", *PROD, "--yes")
-
-    assert "of WAL from before every base that is kept" in done.stdout
-    assert int(live.sh(archive)) < before
-    moment = rows(shop, live, NOW)
-    shop.inv("db.restore", "--at", moment, "--only", "db/postgres", "--into", "still", *PROD)

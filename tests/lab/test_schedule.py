@@ -171,6 +171,9 @@ def test_a_failed_run_is_told_and_stands_in_the_status(project: Project, host: R
 
 def test_a_run_without_an_engine_is_in_the_journal_too(project: Project, host: RemoteHost, hook: Hook) -> None:
     host.stop_engine()
+    status = project.inv("prod.status", *ON, expect=1)
+    assert "no Docker engine answers" in status.stderr
+    assert "keeper" not in status.stderr
     done = host.sh(f"su deploy -c '/opt/{project.name}/schedule/run' 2>&1; printf 'status %s' $?")
     host.start_engine()
 

@@ -349,7 +349,7 @@ REHEARSE = ("prod.rehearse", "--host", "sandbox")
 def of_host(project: Project, host: RemoteHost) -> dict[str, str]:
     """Everything on a host that a rehearsal must leave as it is."""
     docker = ("docker ps --all --no-trunc", "docker network ls --no-trunc", "docker volume ls")
-    formats = ("{{.ID}} {{.Names}} {{.Networks}} {{.Mounts}}", "{{.ID}} {{.Name}}", "{{.Name}}")
+    formats = ("{{.ID}} {{.Names}}", "{{.ID}} {{.Name}}", "{{.Name}}")
     files = ("find . -type f -not -path './backups/*' -not -name fence | sort | xargs sha256sum", "ls -A . releases")
     texts = [f"{words} --format '{shape}' | sort" for words, shape in zip(docker, formats, strict=True)]
     tables = (
@@ -395,11 +395,13 @@ def test_an_interrupted_rehearsal_leaves_nothing(timetracker: Project, released:
     before = of_host(timetracker, released)
     rehearsal = timetracker.start(*REHEARSE)
     sleeping = "docker ps --no-trunc --format '{{.Names}} {{.Command}}' | grep -- '-run-.*migrate --noinput'"
-    name = eventually(lambda: released.sh(f"{sleeping} || true").split(), 180)[0]
-    (details,) = json.loads(released.run("docker", "container", "inspect", name))
+    try:
+        name = eventually(lambda: released.sh(f"{sleeping} || true").split(), 400)[0]
+        (details,) = json.loads(released.run("docker", "container", "inspect", name))
+    finally:
+        rehearsal.send_signal(signal.SIGINT)
+        rehearsal.communicate()
     networks = list(details["NetworkSettings"]["Networks"])
-    rehearsal.send_signal(signal.SIGINT)
-    rehearsal.communicate()
 
     assert rehearsal.returncode == 130
     assert len(networks) == 1, "one network"

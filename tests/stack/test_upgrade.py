@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
 from collections.abc import Iterator
 
 import pytest
 
+from deploy.shell.packaged import packaged
 from tests.project import Project, commit, docker, eventually, swept, unique
 
 TASKS = "from deploy.tasks import namespace\n\nns = namespace(__file__)\n"
@@ -149,17 +151,30 @@ def test_an_upgrade_that_is_cut_short_leaves_the_old_server_as_it_was(till: Proj
     before, held, kept = identity(till), rows(till), volumes(till)
 
     begun = till.start("db.upgrade", "--yes")
-    eventually(lambda: runs(till, "db") == "exited", 120)
+    eventually(lambda: runs(till, "db") == "exited", 400)
     assert runs(till, "app") == "exited"
     begun.send_signal(number)
     begun.communicate()
 
     assert begun.returncode in {130, -signal.SIGKILL}
-    eventually(lambda: runs(till, "app") == "running", 120)
+    eventually(lambda: runs(till, "app") == "running", 300)
     assert identity(till) == before
     assert eventually(lambda: rows(till), 30) == held
     if number == signal.SIGINT:
         assert (leftovers(till), volumes(till)) == ([], kept)
+
+
+def test_a_service_that_does_not_become_healthy_is_put_back(till: Project) -> None:
+    held, kept, good = rows(till), volumes(till), "[CMD, pg_isready, -h, 127.0.0.1, -U, till]"
+    picky = """["CMD-SHELL", "grep -qx 15 $$PGDATA/PG_VERSION"], interval: 1s"""
+    till.edit("compose.yaml", good, picky)
+
+    done = till.inv("db.upgrade", "--yes", expect=1)
+
+    assert "db is not healthy; everything is what it was before the upgrade" in done.stderr
+    assert sql(till, "SHOW server_version").startswith("15")
+    assert (rows(till), runs(till, "app"), leftovers(till), volumes(till)) == (held, "running", [], kept)
+    till.edit("compose.yaml", picky, good)
 
 
 def test_everything_is_there_after_an_upgrade(till: Project) -> None:
@@ -224,3 +239,31 @@ def test_the_way_back_brings_the_data_of_before(till: Project) -> None:
     assert "this removes" in till.inv("db.upgrade", "--done", expect=2).stderr
     till.inv("db.upgrade", "--done", "--yes")
     assert f"{till.name}-dev_pg_pg15" not in volumes(till)
+
+
+@pytest.mark.parametrize(
+    "half",
+    ["mkdir -p /place/base/1 /place/global; echo 15 >/place/base/1/PG_VERSION", "mkdir /place/.windlass-incoming"],
+)
+def test_half_a_copy_is_put_in_nobodys_place(till: Project, half: str) -> None:
+    """As a crash of the machine leaves one: it must not replace data that is whole."""
+    source, target = f"{till.name}-half", f"{till.name}-whole"
+
+    def inside(volume: str, script: str) -> str:
+        return docker(
+            "run", "--rm", "--entrypoint", "sh", "--volume", f"{volume}:/place", "postgres:15", "-euc", script
+        )
+
+    inside(source, half)
+    inside(target, "mkdir -p /place/global; echo 15 >/place/PG_VERSION")
+
+    done = subprocess.run(
+        packaged("data", "cluster.sh", "put", "postgres:15", source, target),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (1, "what is to be copied is no whole data of a server\n")
+    assert inside(target, "cat /place/PG_VERSION") == "15"
+    docker("volume", "rm", source, target)

@@ -107,6 +107,20 @@ def test_a_good_run_is_in_the_journal_and_nobody_is_told(night: Night) -> None:
     assert "--pull never" in words, "a name of ours that is gone must not be looked for in a registry"
 
 
+@pytest.mark.parametrize("where", ["keys", "disk"])
+def test_what_leads_off_the_machine_is_mounted_where_the_host_has_it(night: Night, where: str) -> None:
+    keys, disk = night.root / ".ssh", night.root / "disk"
+    for folder in (keys, disk):
+        folder.mkdir()
+    night.env["HOME"] = str(night.root)
+    night.install(offsite={"repository": "sftp:nas:/srv" if where == "keys" else str(disk)})
+    assert night.run().returncode == 0
+    words = (night.root / "docker-words").read_text()
+    assert (f"--volume {keys}:{keys}" in words) == (where == "keys")
+    assert (f"--volume {disk}:{disk}" in words) == (where == "disk")
+    assert f"WINDLASS_HOME={night.root}" in words
+
+
 def test_a_failed_run_is_told_by_the_webhook_and_by_the_command(night: Night) -> None:
     night.install(notify=HOOK)
     night.docker(BAD)

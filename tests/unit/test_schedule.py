@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from deploy.engine.files import read_env_file
 from deploy.model.checks import check_proof, check_schedule
 from deploy.model.errors import DeployError, UsageError
 from deploy.model.plan import Action, Plan, Wanted, make_plan
@@ -369,6 +371,34 @@ def test_the_keeper_has_the_settings_that_its_tasks_heed() -> None:
     assert (read.project, str(read.path), read.hosts) == ("shop", "/srv/shop", ("here",))
     assert read.backup_keep == wanted.backup_keep
     assert read.backup_keep.daily == 3
+
+
+def test_the_keeper_encrypts_and_copies_off_site_as_everybody_does(tmp_path: Path) -> None:
+    public, repository = "age1" + "q" * 58, "sftp:backup@nas:/srv/shop"
+    wanted = environment(
+        schedule={"at": "03:15", "drill": "never"},
+        encryption={"recipients": [public], "identity": "~/key"},
+        offsite={"repository": repository, "env_file": ".env.offsite", "keep": {"daily": 3}},
+    )
+    secrets = {"RESTIC_PASSWORD": "it's $a \\ #word\" ", "AWS_ACCESS_KEY_ID": ""}
+    files = files_of(wanted, INSTALLED, "/opt/shop", "unix:///run/docker.sock", secrets)
+    read = parse_settings(keeper_settings(wanted), folder="schedule").environment("prod")
+
+    assert (read.encryption.recipients, read.encryption.identity) == ((public,), "")
+    assert read.offsite
+    assert wanted.offsite
+    assert dataclasses.replace(read.offsite, env_file=".env.offsite") == wanted.offsite
+    (tmp_path / read.offsite.env_file).write_text(files[read.offsite.env_file])
+    assert read_env_file(tmp_path / read.offsite.env_file) == secrets
+    assert files["mounts"] == "@keys\n"
+    assert "word" not in "".join(text for name, text in files.items() if name != read.offsite.env_file)
+
+
+def test_a_host_is_not_asked_to_prove_what_it_cannot_read() -> None:
+    encryption = {"recipients": ["age1" + "q" * 58]}
+    with pytest.raises(UsageError, match="a host has no key for encrypted backups"):
+        environment(schedule="03:15", encryption=encryption)
+    assert environment(schedule={"at": "03:15", "drill": "never"}, encryption=encryption).schedule
 
 
 def test_whatever_the_host_has_to_be_told_again_is_another_definition() -> None:

@@ -13,6 +13,14 @@ shift
 
 # shellcheck disable=SC2016  # expanded by the shell in the container
 copy='
+    whole=no
+    for version in /from/PG_VERSION /from/*/PG_VERSION /from/*/*/PG_VERSION; do
+        if [ -f "$version" ] && [ -d "${version%/*}/global" ]; then whole=yes; fi
+    done
+    if [ "$whole" = no ]; then
+        printf "what is to be copied is no whole data of a server\n" >&2
+        exit 1
+    fi
     in=/place/.windlass-incoming
     rm -rf "$in"
     mkdir "$in"

@@ -39,16 +39,19 @@ user=$(id -u):$(id -g)
 case $(docker info --format '{{json .SecurityOptions}}') in
     *name=rootless*) user=0:0 ;;
 esac
-home=${HOME:-/root}
+home=${WINDLASS_HOME:-${HOME:-/root}}
 # what holds the lock of what is off-site may be swept by who has it next
 label=
 if [ "$lock" = "$own/.lock" ]; then label="--label windlass.offsite=$project"; fi
-printf '%s:x:%s:%s:%s:/bin/sh\n' "$(id -un)" "$user" '' "$home" >"$work/passwd"
+who=$(id -un 2>/dev/null) || who=${USER:-backup}
+printf '%s:x:%s:%s:%s:/bin/sh\n' "$who" "$user" '' "$home" >"$work/passwd"
 chmod 644 "$work/passwd"
 chmod 711 "$work"
+mkdir "$work/log"
 run() {
     set -- --mount "type=bind,source=$work/passwd,target=/etc/passwd,readonly" "$@"
     set -- --mount "type=bind,source=$own/cache,target=/cache" "$@"
+    set -- --mount "type=bind,source=$work/log,target=/log" "$@"
     if [ -d "$home/.ssh" ]; then set -- --mount "type=bind,source=$home/.ssh,target=$home/.ssh,readonly" "$@"; fi
     if [ -n "$local" ]; then set -- --mount "type=bind,source=$local,target=$local" "$@"; fi
     if [ "$access" = ro ]; then
@@ -105,6 +108,7 @@ ended=0
 wait "$pid" || ended=$?
 pid=
 wait "$relaying" || true
+cat "$work/log/ssh" >>"$work/err" 2>/dev/null || true
 tail -c 16384 "$work/err" >&2  # as much as a pipe holds: nobody reads it before the end
 trap - EXIT
 finish

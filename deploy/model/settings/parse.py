@@ -109,6 +109,13 @@ def _environment(name: str, raw: Any, project: str, stack: str, source: str) -> 
     overlay = "dev" if name == LOCAL else "prod"
     conventional = [f"compose/{stack}/compose.yaml", f"compose/{stack}/{overlay}.yaml"] if stack else []
     backup_keep = _retention(raw.get("backup_keep"), f"{where}.backup_keep", source, Retention())
+    encryption = _encryption(raw.get("encryption"), f"{where}.encryption", source)
+    schedule = _schedule(raw.get("schedule"), f"{where}.schedule", source)
+    if encryption.recipients and schedule and schedule.drill != DrillEvery.NEVER:
+        raise UsageError(
+            f"{source}: deploy.{where}.schedule.drill: a host has no key for encrypted backups, and cannot prove them",
+            f"drill: {DrillEvery.NEVER}, and inv db.drill from a machine that has the key",
+        )
     own = _name(
         _text(raw, "project", project if name == "prod" else f"{project}-{name}", source, where),
         f"{where}.project",
@@ -131,11 +138,11 @@ def _environment(name: str, raw: Any, project: str, stack: str, source: str) -> 
         backup_max_age_h=_number(raw, "backup_max_age_h", 0, source, where, least=0),
         proof_max_age_h=_number(raw, "proof_max_age_h", 0, source, where, least=0),
         backup_keep=backup_keep,
-        encryption=_encryption(raw.get("encryption"), f"{where}.encryption", source),
+        encryption=encryption,
         offsite=_offsite(raw.get("offsite"), f"{where}.offsite", source, backup_keep),
         rehearse=_boolean(raw, "rehearse", source, where),
         deploy_needs_proof_h=_number(raw, "deploy_needs_proof_h", 0, source, where, least=0),
-        schedule=_schedule(raw.get("schedule"), f"{where}.schedule", source),
+        schedule=schedule,
         notify=_notify(raw.get("notify"), f"{where}.notify", source),
         mask=_masks(raw.get("mask"), f"{source}: deploy.{where}.mask"),
         data_from=_texts(raw, "data_from", source, where),

@@ -16,7 +16,7 @@ mkdir .schedule.new
 trap 'rm -rf "$root/.schedule.new"' EXIT
 tar -C .schedule.new -xf -
 mkdir -p schedule
-for name in notify webhook; do if [ ! -e ".schedule.new/$name" ]; then rm -f "schedule/$name"; fi; done
+for name in notify webhook offsite.env mounts; do if [ ! -e ".schedule.new/$name" ]; then rm -f "schedule/$name"; fi; done
 for file in .schedule.new/*; do
     case $file in *.service | *.timer) ;; *) mv -f "$file" schedule/ ;; esac
 done

@@ -22,8 +22,11 @@ fi
 if command -v curl >/dev/null; then printf 'curl=yes\n'; fi
 printf 'socket=%s\n' "${DOCKER_HOST:-$(docker context inspect --format '{{.Endpoints.docker.Host}}' 2>/dev/null || printf 'unix:///var/run/docker.sock')}"
 if [ -f "$root/schedule/lock" ] && ! flock -n "$root/schedule/lock" true; then printf 'going=yes\n'; fi
-if [ -f "$root/schedule/values" ] && docker image inspect "$(sed -n 2p "$root/schedule/values")" >/dev/null 2>&1; then
-    printf 'keeper=yes\n'
+if [ -f "$root/schedule/values" ]; then
+    # an engine that does not answer is another trouble
+    if docker image inspect "$(sed -n 2p "$root/schedule/values")" >/dev/null 2>&1 || ! docker version >/dev/null 2>&1; then
+        printf 'keeper=yes\n'
+    fi
 fi
 if [ -f "$root/schedule/schedule.json" ]; then section schedule; cat "$root/schedule/schedule.json"; fi
 if [ -f "$root/backups/runs.jsonl" ]; then section runs; tail -n 300 "$root/backups/runs.jsonl"; fi

@@ -42,10 +42,18 @@ keep "$(event began true '')" || unwritten='the journal of the runs could not be
 
 name=$project-keeper-run
 docker rm --force "$name" >/dev/null 2>&1 9>&- # of a run that was killed
+# what is off-site may be a folder of this machine, or reached with the user's keys
+set --
+if [ -e mounts ]; then
+    while IFS= read -r place; do
+        if [ "$place" = @keys ]; then place=${HOME:-}/.ssh; fi
+        if [ -d "$place" ]; then set -- "$@" --volume "$place:$place"; fi
+    done <mounts
+fi
 # the paths in the container are the host's: what is mounted for others, locked and measured there is named by them
 timeout --kill-after=60 "$limit_s" docker run --rm --name "$name" --pull never \
     --hostname "$host" --user "$(id -u):$(id -g)" --group-add "$(stat -L -c %g "$socket" 2>/dev/null)" --env "USER=$(id -un)" \
-    --volume "$socket:/var/run/docker.sock" --volume "$root:$root" "$image" "$root/schedule" "$id" \
+    --env "WINDLASS_HOME=${HOME:-}" --volume "$socket:/var/run/docker.sock" --volume "$root:$root" "$@" "$image" "$root/schedule" "$id" \
     >result 2>last.log 9>&-
 status=$?
 docker rm --force "$name" >/dev/null 2>&1 9>&-
