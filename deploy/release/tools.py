@@ -35,5 +35,6 @@ def _bring(site: Site, image: str, local: LocalShell, console: Console, make: Ca
     facts = site.first_look
     make(f"linux/{facts.architecture}", image)
     with console.step(f"Bring {image} to {site.shell.name}") as step:
+        site.shell.run(site.bare("root.sh", str(site.layout.root)))  # a first deploy has made nothing yet
         sent = push_images(local, receiver(site, facts), [image], step, earlier={})
         step.result = f"{size(sent.sent_bytes)} sent"

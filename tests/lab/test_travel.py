@@ -33,7 +33,7 @@ volumes:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """A shop of which only the database is left, with a staging environment beside production, which encrypts."""
+    """A shop with nothing but its database, and a staging environment; production encrypts and copies off-site."""
     with new_shop(tmp_path_factory.mktemp("travel"), "travel") as project:
         (project.root / "compose.yaml").write_text(COMPOSE)
         public, key = public_key(project.root / "key"), str(project.root / "key")
@@ -41,9 +41,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
             "prod": {
                 "mask": {"customers": {"name": "'customer ' || id"}},
                 "encryption": {"recipients": [public], "identity": key},
+                "offsite": {"repository": "/home/deploy/offsite"},
+                "schedule": {"at": "03:15", "drill": "never"},
             },
             "staging": {"data_from": ["prod", "dev"]},
         }
+        (project.root / ".env.offsite").write_text("RESTIC_PASSWORD='travel $ecret'\n")
         (project.root / "invoke.yaml").write_text(json.dumps({"deploy": {"environments": environments}}))
         yield project
 
@@ -77,9 +80,29 @@ def test_backups_of_production_are_encrypted_whoever_takes_them(project: Project
     project.inv("prod.deploy", *AT, "--yes")
 
     for label in ("manual", "pre-migrate"):
-        assert files(project, released, label) == ["db.roles.sql.age", "db.shop.dump.age", "manifest.json"]
+        assert files(project, released, label) == ["db.roles.sql.age", "db.shop.dump.zst.age", "manifest.json"]
     assert "is proved" in project.inv("db.drill", "--env", "prod", *AT).stderr
     assert released.sh(f"ls -A /opt/{project.name}/backups | grep decrypted || true") == ""
+
+
+def test_a_run_of_the_hosts_own_encrypts_and_copies_off_site(project: Project, released: RemoteHost) -> None:
+    """With no client there, by what stands on the host alone."""
+    project.inv("db.schedule", *AT, "--yes")
+    before = released.sh(f"ls /opt/{project.name}/backups").split()
+
+    done = project.inv("db.schedule", *AT, "--now")
+
+    assert "Done in" in done.stderr
+    newest = json.loads(project.inv("db.backups", "--env", "prod", *AT, "--json").stdout)[-1]
+    assert newest["id"] not in before
+    assert newest["offsite"]
+    assert files(project, released, "manual") == ["db.roles.sql.age", "db.shop.dump.zst.age", "manifest.json"]
+    folder = f"/opt/{project.name}/schedule"
+    assert released.sh(f"find {folder} -type f -perm /077") == ""
+    said = released.sh(f"cat {folder}/settings.json {folder}/last.log /opt/{project.name}/backups/runs.jsonl")
+    assert "ecret" not in said
+    project.inv("prod.status", *AT)
+    project.inv("db.schedule", *AT, "--off", "--yes")
 
 
 def test_production_is_cloned_to_staging_masked(project: Project, released: RemoteHost) -> None:
