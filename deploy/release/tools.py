@@ -9,9 +9,8 @@ from deploy.data.encryption import IMAGE as AGE
 from deploy.engine.bases import BaseImages
 from deploy.engine.images import missing
 from deploy.engine.tools import make_age
+from deploy.model.errors import DeployError
 from deploy.model.offsite import IMAGE as RESTIC
-from deploy.push.send import push_images
-from deploy.release.push import receiver
 from deploy.release.site import Site
 from deploy.shell import LocalShell
 from deploy.ui import Console
@@ -32,6 +31,11 @@ def _bring(site: Site, image: str, local: LocalShell, console: Console, make: Ca
     """`make` has this machine have an image for a platform, where it has to be sent."""
     if not missing(site.shell, [image]):
         return
+    if isinstance(site.shell, LocalShell):  # a run of the host's own: what brings images is not in the keeper
+        raise DeployError(f"{image} is gone from the host", "inv db.schedule brings it again")
+    from deploy.push.send import push_images
+    from deploy.release.push import receiver
+
     facts = site.first_look
     make(f"linux/{facts.architecture}", image)
     with console.step(f"Bring {image} to {site.shell.name}") as step:
