@@ -42,7 +42,7 @@ def build_digest(build: Build, service: str) -> str:
                 f"services.{service}.build.dockerfile: no file {build.dockerfile_path}",
                 "mend the path in the compose file",
             )
-        definition["context"] = folder_digest(Path(build.context), _ignore_rules(build))
+        definition["context"] = folder_digest(Path(build.context), ignore_rules(build))
         if build.inline is None:
             definition["dockerfile"] = digest(dockerfile_text(build))
     definition["additional_contexts"] = {
@@ -96,15 +96,19 @@ def migrations_in(build: Build, framework: Framework) -> tuple[str, ...]:
     """Names of the migrations that a build sees, in the order of their files."""
     names = {
         relative: framework.name_of(relative, partial(path.read_text, errors="replace"))
-        for path, relative in context_files(Path(build.context), _ignore_rules(build))
+        for path, relative in context_files(Path(build.context), ignore_rules(build))
         if relative.endswith(".py") and path.is_file()
     }
     return tuple(names[relative] for relative in sorted(names) if names[relative])
 
 
-def _ignore_rules(build: Build) -> IgnoreRules:
+def ignore_rules(build: Build) -> IgnoreRules:
+    """What a build does not see of its context."""
+    file = ignore_file(build)
+    return IgnoreRules(file.read_text().splitlines() if file else ())
+
+
+def ignore_file(build: Build) -> Path | None:
     """The ignore file beside the Dockerfile wins over the one of the context, as in BuildKit."""
-    for file in (Path(f"{build.dockerfile_path}.dockerignore"), Path(build.context, ".dockerignore")):
-        if file.is_file():
-            return IgnoreRules(file.read_text().splitlines())
-    return IgnoreRules(())
+    files = (Path(f"{build.dockerfile_path}.dockerignore"), Path(build.context, ".dockerignore"))
+    return next((file for file in files if file.is_file()), None)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.engine.compose import ComposeProject
-from deploy.engine.discover import env_example, find_compose_files, find_env_file
+from deploy.engine.discover import compose_files, env_example, find_compose_files, find_env_file
 from deploy.engine.sources import read_sources
 from deploy.model.findings import ComposeFiles, EnvFile, Source
 from deploy.model.settings import Environment
@@ -40,16 +40,10 @@ def inspect(shell: LocalShell, root: Path, environment: Environment) -> Inspecti
     """Raises UsageError where there are no compose files, or compose does not accept them."""
     files = find_compose_files(root, environment)
     paths = tuple(root / path for path in files.paths)
-    env_file = find_env_file(root, environment, paths)
     example = env_example(root, paths, environment.name)
+    compose, missing = readable(shell, root, environment)
+    env_file = find_env_file(root, environment, paths)
     there = (root / env_file.path).is_file()
-    compose = ComposeProject(
-        shell, environment.project, paths, root / env_file.path if there or not example else example
-    )
-    missing = tuple(compose.missing_variables())
-    if missing:
-        given = LocalShell(shell.cwd, {**shell.env, **dict.fromkeys(missing, PASSES)})
-        compose = ComposeProject(given, compose.name, paths, compose.env_file)
     stack, _ = compose.stack()
     return Inspection(
         stack=stack,
@@ -61,3 +55,20 @@ def inspect(shell: LocalShell, root: Path, environment: Environment) -> Inspecti
         made_up=compose.made_up() if there else (),
         raw=compose.raw_environments(),
     )
+
+
+def readable(shell: LocalShell, root: Path, environment: Environment) -> tuple[ComposeProject, tuple[str, ...]]:
+    """An environment's compose files with every variable that they require, and those that nothing sets yet.
+
+    An env file that is not there yet is stood in for by its example. Raises UsageError without any compose files.
+    """
+    paths = compose_files(root, environment)
+    env_file, example = root / find_env_file(root, environment, paths).path, env_example(root, paths, environment.name)
+    compose = ComposeProject(
+        shell, environment.project, paths, env_file if env_file.is_file() or not example else example
+    )
+    missing = tuple(compose.missing_variables())
+    if not missing:
+        return compose, ()
+    given = LocalShell(shell.cwd, {**shell.env, **dict.fromkeys(missing, PASSES)})
+    return ComposeProject(given, compose.name, paths, compose.env_file), missing

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from deploy.model.rules import ComposeFile, Reference, Tagged, references_in
 
 if TYPE_CHECKING:
     from yaml.nodes import MappingNode, Node
 
 MOST_FILES = 50
 """Files that include and extend each other beyond this many are not looked into."""
+_NULL = "tag:yaml.org,2002:null"
+_OWN_TAGS = frozenset({"!reset", "!override"})
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,17 @@ class SourceLines:
         if best is None:
             return ""
         _, file, line = best
-        return f"{file.relative_to(self.root) if file.is_relative_to(self.root) else file}:{line}"
+        return f"{self._name(file)}:{line}"
+
+    def written(self) -> tuple[ComposeFile, ...]:
+        """The files as they are written, those that others include or extend before them."""
+        return tuple(
+            ComposeFile(self._name(file), _mapping(document), tuple(_references(document, self._name(file))))
+            for file, document in self._documents
+        )
+
+    def _name(self, file: Path) -> str:
+        return str(file.relative_to(self.root) if file.is_relative_to(self.root) else file)
 
     @cached_property
     def _documents(self) -> tuple[tuple[Path, Node], ...]:
@@ -52,7 +66,7 @@ class SourceLines:
         if file in found or len(found) >= MOST_FILES:
             return
         try:
-            document = yaml.compose(file.read_text(), Loader=yaml.SafeLoader)
+            document = yaml.compose(file.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         except (OSError, UnicodeDecodeError, yaml.YAMLError):  # compose has read it: what we cannot is not searched
             return
         if document is None:
@@ -90,6 +104,42 @@ def _step(node: Node, word: str) -> tuple[int, Node] | None:
             if any(word in text for text in _scalars(entry)):
                 return entry.start_mark.line + 1, entry
     return None
+
+
+def _mapping(node: Node) -> Mapping[str, Any]:
+    found = _plain(node)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _plain(node: Node) -> Any:
+    """A node as dictionaries, lists and texts; nothing as None. What compose's own tags are on is Tagged."""
+    from yaml.nodes import MappingNode, SequenceNode
+
+    if isinstance(node, MappingNode):
+        found: Any = {}
+        for key, value in _pairs(node):
+            found.setdefault(str(key.value), _plain(value))  # a mapping's own keys come before merged ones
+    elif isinstance(node, SequenceNode):
+        found = [_plain(entry) for entry in node.value]
+    else:
+        found = None if node.tag == _NULL else str(node.value)
+    return Tagged(node.tag, found) if node.tag in _OWN_TAGS else found
+
+
+def _references(node: Node, file: str) -> Iterator[Reference]:
+    """Every variable that a document asks for."""
+    from yaml.nodes import MappingNode, ScalarNode, SequenceNode
+
+    if isinstance(node, ScalarNode):
+        for name, required, default in references_in(node.value):
+            yield Reference(name, file, node.start_mark.line + 1, required, default)
+    elif isinstance(node, SequenceNode):
+        for entry in node.value:
+            yield from _references(entry, file)
+    elif isinstance(node, MappingNode):
+        for key, value in node.value:
+            yield from _references(key, file)
+            yield from _references(value, file)
 
 
 def _pairs(node: MappingNode) -> Iterator[tuple[Node, Node]]:

@@ -15,7 +15,7 @@ from deploy.model.kinds import Kind
 COMMANDS = ("migrate", "pending", "list_pending", "makemigrations", "shell", "test")
 Backup = bool | tuple[str, ...] | None
 """Nothing of a service, all, or some of its volumes and folders by name; unsaid, what can be copied as it runs."""
-KEYS = (*COMMANDS, "kind", "overlap", "health_path", "tcp", "keep", "backup", "proof", "point_in_time")
+KEYS = (*COMMANDS, "kind", "overlap", "health_path", "tcp", "keep", "backup", "proof", "point_in_time", "allow")
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,8 @@ class ServiceOptions:
     """A query that a restored database must answer with a row that is not false."""
     point_in_time: bool = False
     """Whether the WAL of a PostgreSQL server is kept, so that any moment can be restored."""
+    allow: Mapping[str, str] = field(default_factory=dict)
+    """Rules that may be broken here: id to the reason."""
     migrate: Command | None = None
     """Brings the database to this release's schema; run once, with the new image, before the release starts."""
     pending: Command | None = None
@@ -78,6 +80,7 @@ def parse_options(raw: object, service: str) -> ServiceOptions:
         backup=_backup(raw.get("backup"), f"{where}.backup"),
         proof=_text(raw.get("proof", ""), f"{where}.proof"),
         point_in_time=_boolean(raw.get("point_in_time", False), f"{where}.point_in_time"),
+        allow=parse_reasons(raw.get("allow"), f"{where}.allow"),
         off=frozenset(name for name in COMMANDS if raw.get(name) is False),
         **commands,
     )
@@ -89,6 +92,20 @@ def split(text: str, where: str) -> list[str]:
         return shlex.split(text)
     except ValueError as error:
         raise UsageError(f"{where} is not a command: {text} ({error})", "close the quotation") from error
+
+
+def parse_reasons(raw: Any, where: str) -> dict[str, str]:
+    """Ids of rules that may be broken, each with why. Raises UsageError for one without a reason."""
+    if raw is None:
+        return {}
+    if not isinstance(raw, Mapping):
+        raise UsageError(f"{where} is not a mapping of rules to reasons", f"it is {raw!r}")
+    for name, reason in raw.items():
+        if not isinstance(reason, str) or not reason.strip():
+            raise UsageError(
+                f"{where}.{name}: there is no reason", "say why it is right here, for those who read it later"
+            )
+    return {str(name): reason.strip() for name, reason in raw.items()}
 
 
 def _command(value: Any, where: str) -> Command:

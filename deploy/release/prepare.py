@@ -15,11 +15,10 @@ from typing import Any
 from deploy.data.archive import FREE_MB, KEPT_MB, SLOT
 from deploy.engine.compose import ComposeProject
 from deploy.engine.context import files_digest, migrations_in
+from deploy.engine.examine import examine_project
 from deploy.engine.images import ImageSource, image_sources
 from deploy.engine.lines import SourceLines
-from deploy.engine.places import find_places
 from deploy.engine.revision import revision_of
-from deploy.model.checks import check_carried, check_places, check_stack, require_none
 from deploy.model.command import Command
 from deploy.model.fingerprint import digest, service_parts
 from deploy.model.layout import HostLayout
@@ -77,10 +76,9 @@ def prepare(
     `rebuild` asks for new images although nothing they are made from here has changed: their base may have.
     Raises UsageError for files that cannot be read and DeployError listing every local problem.
     """
-    stack, warnings = compose.stack()
-    places, lines = find_places(stack, root), SourceLines(compose.files, root)
-    problems = (*check_carried(stack), *check_stack(stack), *check_places(stack, places))
-    warnings += require_none(problems, "the stack", lines.locate)
+    examined = examine_project(compose, environment, root)
+    stack, places, lines = examined.stack, examined.places, examined.lines
+    warnings = examined.notes(f"inv {environment.name}.check")
     platform = os.environ.get("DOCKER_DEFAULT_PLATFORM") or f"linux/{architecture()}"
     sources = image_sources(stack, compose.name, platform, salt=now.isoformat() if rebuild else "")
     stack = with_receivers(stack, HostLayout(environment.project, environment.path), receive_wal())

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import copy
 from datetime import UTC, datetime
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from deploy.model.checks import Problem
 from deploy.model.edge import EMPTY, EdgeState
 from deploy.model.facts import Container, Facts
 from deploy.model.journal import Entry, Outcome
 from deploy.model.kinds import Kind
 from deploy.model.layout import HostLayout
+from deploy.model.places import Places
 from deploy.model.release import PublicPort, ReleaseRecord, Revision, ServiceRecord
+from deploy.model.rules import RULES, Subject, examine
 from deploy.model.stack import Port, Stack, parse_stack
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -170,3 +173,14 @@ def facts(live: ReleaseRecord | None = None, **changes: Any) -> Facts:
         "journal": (Entry(NOW, Outcome.DEPLOYED, live.id, "ada@laptop"),) if live else (),
     }
     return Facts(**values | changes)
+
+
+def subject(document: dict[str, Any], **changes: Any) -> Subject:
+    """What the rules look at, with mounts that nobody looked for."""
+    return Subject("prod", stack(document), Places(Path("/src")), **changes)
+
+
+def broken(document: dict[str, Any], *rules: str, **changes: Any) -> tuple[Problem, ...]:
+    """What breaks some rules, by their ids, or any rule that is about the compose model alone."""
+    chosen = [one for one in RULES if one.id in rules or (not rules and one.id not in {"mount", "not-in-a-release"})]
+    return examine(subject(document, **changes), chosen, {})

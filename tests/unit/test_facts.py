@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from deploy.model.checks import check_carried, check_host, check_stack, require_none
+from deploy.model.checks import check_carried, check_host, require_none
 from deploy.model.edge import Tls
 from deploy.model.errors import DeployError
 from deploy.model.facts import Container, Facts, parse_facts
-from tests.unit.examples import LAYOUT, NOW, facts, model, record, stack
+from tests.unit.examples import LAYOUT, NOW, broken, facts, model, record, stack
 
 RECORD = record()
 TEXT = f"""\
@@ -176,7 +176,7 @@ def test_every_problem_is_reported_at_once() -> None:
 
 
 def local(document: dict[str, Any]) -> list[tuple[str, bool]]:
-    return [(problem.message, problem.fatal) for problem in check_stack(stack(document))]
+    return [(problem.message, problem.fatal) for problem in broken(document)]
 
 
 def test_blank_secrets_are_found_before_anything_is_built() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from deploy.model.backup import Label, Manifest, Part, StoreKind
-from deploy.model.checks import check_stack, needed_on_host
+from deploy.model.checks import needed_on_host
 from deploy.model.errors import UsageError
 from deploy.model.fingerprint import service_parts
 from deploy.model.places import Places
@@ -31,7 +31,7 @@ from deploy.model.wal import (
     told_spans,
 )
 from deploy.release.prepare import receive_wal
-from tests.unit.examples import LAYOUT, NOW, model, stack
+from tests.unit.examples import LAYOUT, NOW, broken, model, stack
 
 MB16 = 16 << 20
 CHAIN, LATER = "7713-20261121T080000Z", "7713-20261121T110000Z"
@@ -248,7 +248,7 @@ def test_only_postgresql_can_be_kept_and_a_name_that_is_taken_is_told() -> None:
     document["services"]["db"]["x-deploy"] = {"point_in_time": True}
     document["services"]["db-wal"] = {"image": "alpine", "networks": {}}
 
-    problems = [one.message for one in check_stack(stack(document)) if one.fatal]
+    problems = [one.message for one in broken(document) if one.fatal]
 
     assert any("backend runs an image of its own: point in time is for PostgreSQL" in text for text in problems)
     assert "db-wal is the name of what receives the WAL of db" in problems

@@ -4,14 +4,14 @@ from deploy.model.checks.builder import check_builder
 from deploy.model.checks.by_hand import check_by_hand
 from deploy.model.checks.carried import check_carried
 from deploy.model.checks.host import check_frozen, check_host
-from deploy.model.checks.local import check_stack
 from deploy.model.checks.majors import check_majors
 from deploy.model.checks.places import Needed, check_places, needed_on_host
-from deploy.model.checks.problem import Problem, require_none
+from deploy.model.checks.problem import Locate, Problem, place_of, require_none
 from deploy.model.checks.proof import check_proof
 from deploy.model.checks.schedule import check_schedule
 
 __all__ = [
+    "Locate",
     "Needed",
     "Problem",
     "check_builder",
@@ -23,7 +23,7 @@ __all__ = [
     "check_places",
     "check_proof",
     "check_schedule",
-    "check_stack",
     "needed_on_host",
+    "place_of",
     "require_none",
 ]

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from deploy.model.errors import UsageError, nearest
+from deploy.model.options import parse_reasons
 from deploy.model.retention import Retention
 from deploy.model.schedule import DrillEvery, Notify, Schedule, parse_times
 from deploy.model.settings.values import LOCAL, Acme, Encryption, Environment, KeepFree, Offsite, Settings
@@ -52,6 +53,7 @@ KEYS = {
         "waves",
         "parallel",
         "builder",
+        "allow",
     ),
     "environments.*.acme": ("email", "server", "ca"),
     "environments.*.encryption": ("recipients", "identity"),
@@ -149,6 +151,7 @@ def _environment(name: str, raw: Any, project: str, stack: str, source: str) -> 
         waves=_waves(raw.get("waves"), f"{source}: deploy.{where}.waves"),
         parallel=int(_number(raw, "parallel", AT_ONCE, source, where, least=1)),
         builder=_text(raw, "builder", "", source, where),
+        allow=parse_reasons(raw.get("allow"), f"{source}: deploy.{where}.allow"),
     )
 
 

@@ -118,6 +118,8 @@ class Environment:
     """How many hosts of a wave are worked on at the same time."""
     builder: str = ""
     """The builder of buildx that builds the images; empty for the one in use."""
+    allow: Mapping[str, str] = field(default_factory=dict)
+    """Rules that may be broken: id to the reason."""
 
     @property
     def local(self) -> bool:

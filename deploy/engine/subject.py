@@ -1,0 +1,96 @@
+"""Reading what the rules look at: compose files as they are written, env files, Dockerfiles, build contexts."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from deploy.engine.compose import ComposeProject
+from deploy.engine.context import ignore_file, ignore_rules
+from deploy.engine.dockerfiles import dockerfile_text
+from deploy.engine.lines import SourceLines
+from deploy.model.dockerignore import IgnoreRules
+from deploy.model.places import Places
+from deploy.model.rules import Context, Dockerfile, EnvFile, Subject, Variable
+from deploy.model.settings import Environment
+from deploy.model.stack import Build, Stack
+
+DEEPEST = 3
+"""How deep below a build context secrets are looked for."""
+_SECRETS = re.compile(
+    r"(.*/)?(\.env(\.(?!.*(example|sample|template|dist)).+)?|.*\.(pem|key|pfx|p12|jks|kdbx)|id_(rsa|dsa|ecdsa|ed25519)|"
+    r"\.npmrc|\.pypirc|\.netrc|\.pgpass|credentials\.json|secrets?\.(ya?ml|json|toml)|\.aws/credentials)"
+)
+_SKIPPED = frozenset({"node_modules", ".venv", "venv", "vendor", "__pycache__", ".git", "dist", "target"})
+
+
+def read_subject(
+    compose: ComposeProject,
+    environment: Environment,
+    root: Path,
+    stack: Stack,
+    places: Places,
+    lines: SourceLines,
+    *,
+    example: Path | None,
+    warnings: Sequence[str] = (),
+) -> Subject:
+    """Everything that rules look at, in one environment. `example` is what its env file is made from."""
+    builds = {name: one.build for name, one in stack.services.items() if one.build and one.build.local}
+    contexts = {build.context: _context(build, root) for build in builds.values()}
+    there = compose.env_file if compose.env_file and compose.env_file.is_file() else None
+    return Subject(
+        environment=environment.name,
+        stack=stack,
+        places=places,
+        files=lines.written(),
+        env=_env_file(there, root) if there and there != example else None,
+        example=_env_file(example, root) if example else None,
+        set_elsewhere=frozenset(compose.shell.environ()),
+        dockerfiles={name: _dockerfile(one.build, root) for name, one in stack.services.items() if one.build},
+        contexts={name: contexts[build.context] for name, build in builds.items()},
+        today=datetime.now(UTC).date(),
+        warnings=tuple(warnings),
+    )
+
+
+def _env_file(path: Path, root: Path) -> EnvFile:
+    from dotenv.parser import parse_stream
+
+    with path.open(errors="replace") as stream:
+        found = tuple(
+            Variable(one.key, one.value or "", one.original.line)
+            for one in parse_stream(stream)
+            if one.key and not one.error
+        )
+    return EnvFile(_relative(path, root), found)
+
+
+def _dockerfile(build: Build, root: Path) -> Dockerfile:
+    path = "" if build.inline is not None or not build.local else _relative(build.dockerfile_path, root)
+    return Dockerfile(path, dockerfile_text(build), str(build.definition.get("target") or ""))
+
+
+def _context(build: Build, root: Path) -> Context:
+    folder = Path(build.context)
+    rules = ignore_rules(build)
+    return Context(_relative(folder, root), ignore_file(build) is not None, tuple(_secrets(folder, rules)))
+
+
+def _secrets(folder: Path, rules: IgnoreRules) -> Iterator[str]:
+    """Files near the top of a build context that look like secrets and that the build sees."""
+    for current, folders, files in os.walk(folder):
+        below = Path(current).relative_to(folder)
+        folders[:] = sorted(name for name in folders if name not in _SKIPPED) if len(below.parts) < DEEPEST else []
+        for name in sorted(files):
+            path = (below / name).as_posix()
+            if _SECRETS.fullmatch(path) and not rules.ignores(path):
+                yield path
+
+
+def _relative(path: Path, root: Path) -> str:
+    whole = Path(os.path.normpath(path))
+    return str(whole.relative_to(root)) if whole.is_relative_to(root) else str(whole)

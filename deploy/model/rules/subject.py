@@ -1,0 +1,166 @@
+"""What the rules look at: a project's files as they are written, beside what compose makes of them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from deploy.model.dockerfile import instructions
+from deploy.model.places import Places
+from deploy.model.stack import Service, Stack
+
+_VARIABLE = re.compile(
+    r"\$\$|\$(?:(?P<bare>[A-Za-z_]\w*)|\{(?P<name>[A-Za-z_]\w*)(?:(?P<how>:?[-?+])(?P<word>(?:[^{}$]|\$\{[^}]*\})*))?\})"
+)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A variable that a compose file asks for."""
+
+    name: str
+    file: str
+    line: int
+    required: bool
+    """`${NAME:?…}`."""
+    default: str | None
+    """Of `${NAME:-default}`; None where there is none."""
+
+
+@dataclass(frozen=True)
+class ComposeFile:
+    """A compose file as it is written: before variables are put in and before others are laid over it."""
+
+    path: str
+    """Relative to the project's folder."""
+    document: Mapping[str, Any] = field(repr=False)
+    """Texts stay as they are written, numbers too. `!reset` and `!override` are Tagged."""
+    references: tuple[Reference, ...] = ()
+
+    def service(self, name: str) -> Mapping[str, Any]:
+        """What it says about a service; empty when nothing."""
+        services = self.document.get("services")
+        found = services.get(name) if isinstance(services, Mapping) else None
+        return found if isinstance(found, Mapping) else {}
+
+
+@dataclass(frozen=True)
+class Tagged:
+    """A value under a tag of compose's own: `!reset` takes a key away, `!override` replaces instead of adding."""
+
+    tag: str
+    value: Any
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One line of an env file."""
+
+    name: str
+    value: str = field(repr=False)
+    line: int
+
+
+@dataclass(frozen=True)
+class EnvFile:
+    """An env file that is there."""
+
+    path: str
+    """Relative to the project's folder."""
+    variables: tuple[Variable, ...] = ()
+
+    def get(self, name: str) -> Variable | None:
+        """The one that counts: the last of that name."""
+        return next((one for one in reversed(self.variables) if one.name == name), None)
+
+    def place(self, name: str) -> str:
+        """`.env.prod:4`."""
+        found = self.get(name)
+        return f"{self.path}:{found.line}" if found else self.path
+
+
+@dataclass(frozen=True)
+class Dockerfile:
+    """What a service's image is built by."""
+
+    path: str
+    """Relative to the project's folder; empty where it stands in the compose file."""
+    text: str
+    target: str
+    """The stage that is built; empty for the last."""
+
+    def instructions(self) -> Iterator[tuple[int, str, str]]:
+        """Line (from 1), instruction, and what follows it."""
+        yield from instructions_with_lines(self.text)
+
+    def place(self, line: int) -> str:
+        return f"{self.path}:{line}" if self.path else ""
+
+
+@dataclass(frozen=True)
+class Context:
+    """The folder that a service's image is built from."""
+
+    folder: str
+    """Relative to the project's folder."""
+    has_ignore_file: bool
+    secrets: tuple[str, ...]
+    """Files the build sees that look like secrets, relative to the folder."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A project in one of its environments. Holds the values of secrets."""
+
+    environment: str
+    stack: Stack
+    places: Places
+    files: tuple[ComposeFile, ...] = ()
+    """In the order in which they are laid over each other; what they include and extend comes before them."""
+    env: EnvFile | None = None
+    example: EnvFile | None = None
+    """What the env file is made from; None where there is no example."""
+    set_elsewhere: frozenset[str] = frozenset()
+    """Names of variables that the process itself has."""
+    dockerfiles: Mapping[str, Dockerfile] = field(default_factory=dict)
+    """By service."""
+    contexts: Mapping[str, Context] = field(default_factory=dict)
+    """By service."""
+    today: dt.date = dt.date.min
+    warnings: tuple[str, ...] = ()
+    """Compose's own."""
+
+    @property
+    def running(self) -> tuple[Service, ...]:
+        """Services that are to run on: all but jobs and what may end."""
+        return tuple(one for one in self.stack.services.values() if one.kind != "job" and not one.may_end)
+
+
+def instructions_with_lines(text: str) -> Iterator[tuple[int, str, str]]:
+    """A Dockerfile's instructions, each with the line (from 1) that it begins in."""
+    lines, number = text.splitlines(), 0
+    for word, rest in instructions(text):
+        begin = re.compile(rf"\s*{word}\s", re.IGNORECASE)
+        while number < len(lines) and not begin.match(f"{lines[number]} "):
+            number += 1
+        yield number + 1, word, rest
+        number += 1
+
+
+def references_in(text: str) -> Iterator[tuple[str, bool, str | None]]:
+    """The variables that a text asks for, those in defaults too: name, whether it is required, its default."""
+    for found in _VARIABLE.finditer(text):
+        name = found["bare"] or found["name"]
+        if name is None:  # $$, a dollar that is meant
+            continue
+        how, word = found["how"] or "", found["word"] or ""
+        yield name, how.endswith("?"), word if how.endswith(("-", "+")) else None
+        yield from references_in(word)
+
+
+def at(service: Service, *keys: str) -> tuple[str, ...]:
+    """The path of something a service says."""
+    return ("services", service.name, *keys)
