@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,12 +47,20 @@ class Examined:
             yield f"the stack could be safer or steadier ({kinds}) → {command} says where, why, and what mends it"
 
 
-def examine_project(compose: ComposeProject, environment: Environment, root: Path) -> Examined:
-    """Read a stack and hold it against every rule. Raises UsageError for files that cannot be read."""
+def examine_project(
+    compose: ComposeProject, environment: Environment, root: Path, missing: Sequence[str] = ()
+) -> Examined:
+    """Read a stack and hold it against every rule.
+
+    `missing` are variables that nothing sets and that something stands in for. Raises UsageError for files that cannot
+    be read.
+    """
     stack, warnings = compose.stack()
     places, lines = find_places(stack, root), SourceLines(compose.files, root)
     example = env_example(root, compose.files, environment.name)
-    subject = read_subject(compose, environment, root, stack, places, lines, example=example, warnings=warnings)
+    subject = read_subject(
+        compose, environment, root, stack, places, lines, example=example, missing=missing, warnings=warnings
+    )
     return Examined(stack, places, lines, examine(subject, RULES, environment.allow), warnings)
 
 

@@ -12,11 +12,13 @@ from deploy.engine.compose import ComposeProject
 from deploy.engine.context import ignore_file, ignore_rules
 from deploy.engine.dockerfiles import dockerfile_text
 from deploy.engine.lines import SourceLines
+from deploy.model.command import Command
 from deploy.model.dockerignore import IgnoreRules
 from deploy.model.places import Places
 from deploy.model.rules import Context, Dockerfile, EnvFile, Subject, Variable
 from deploy.model.settings import Environment
 from deploy.model.stack import Build, Stack
+from deploy.shell import LocalShell
 
 DEEPEST = 3
 """How deep below a build context secrets are looked for."""
@@ -36,25 +38,44 @@ def read_subject(
     lines: SourceLines,
     *,
     example: Path | None,
+    missing: Sequence[str] = (),
     warnings: Sequence[str] = (),
 ) -> Subject:
-    """Everything that rules look at, in one environment. `example` is what its env file is made from."""
+    """Everything that rules look at, in one environment. `example` is what its env file is made from;
+    `missing` are variables that nothing sets, which are taken to be something all the same.
+    """
     builds = {name: one.build for name, one in stack.services.items() if one.build and one.build.local}
     contexts = {build.context: _context(build, root) for build in builds.values()}
     there = compose.env_file if compose.env_file and compose.env_file.is_file() else None
+    stands_in = there is not None and there == example
+    made_from = _env_file(example, root) if example else None
+    files = lines.written()
+    env = _env_file(there, root) if there and not stands_in else None
     return Subject(
         environment=environment.name,
         stack=stack,
         places=places,
-        files=lines.written(),
-        env=_env_file(there, root) if there and there != example else None,
-        example=_env_file(example, root) if example else None,
+        files=files,
+        env=env,
+        example=made_from,
         set_elsewhere=frozenset(compose.shell.environ()),
+        stood_in=frozenset(missing)
+        | frozenset(one.name for one in (made_from.variables if stands_in and made_from else ())),
+        tracked=_tracked(root, [one.path for one in files] + ([env.path] if env else [])),
         dockerfiles={name: _dockerfile(one.build, root) for name, one in stack.services.items() if one.build},
         contexts={name: contexts[build.context] for name, build in builds.items()},
         today=datetime.now(UTC).date(),
         warnings=tuple(warnings),
     )
+
+
+def _tracked(root: Path, paths: Sequence[str]) -> frozenset[str] | None:
+    inside = [path for path in paths if not Path(path).is_absolute()]
+    try:
+        done = LocalShell(root).run(Command("git", "ls-files", "-z", "--", *inside), check=False)
+    except OSError:  # no git
+        return None
+    return frozenset(name for name in done.stdout.split("\0") if name) if done.ok else None
 
 
 def _env_file(path: Path, root: Path) -> EnvFile:

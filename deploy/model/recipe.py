@@ -37,6 +37,8 @@ class Recipe:
     """The image it starts from in the end: `python:3.13-slim`."""
     folder: str = "/"
     """Where its command runs."""
+    user: str = ""
+    """Who runs it, as USER says; empty when it is left to the base."""
     copies: tuple[Copy, ...] = ()
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
@@ -90,6 +92,8 @@ def _with(recipe: Recipe, word: str, rest: str, stages: Mapping[str, Recipe]) ->
     match word:
         case "WORKDIR":
             return replace(recipe, folder=posixpath.normpath(posixpath.join(recipe.folder, rest.strip("\"'"))))
+        case "USER":
+            return replace(recipe, user=rest.strip("\"'"))
         case "CMD":
             return replace(recipe, command=_words(rest))
         case "ENTRYPOINT":

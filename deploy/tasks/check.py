@@ -107,7 +107,7 @@ def _examine(app: App, environment: Environment) -> Examined:
     compose, missing = readable(app.shell(DEPLOY_ADDRESS="localhost"), app.root, environment)
     if missing:
         app.console.note(f"not set here, and not looked at: {', '.join(missing)}")
-    return examine_project(compose, environment, app.root)
+    return examine_project(compose, environment, app.root, missing)
 
 
 def _on_hosts(app: App, environment: Environment, specs: Sequence[str]) -> tuple[Problem, ...]:

@@ -1,6 +1,6 @@
 """Mistakes that are found before they cost anything: one function each, in the order in which they are told."""
 
-from deploy.model.rules import exposure, release, secrets, staying_up
+from deploy.model.rules import development, exposure, privileges, release, secrets, staying_up
 from deploy.model.rules.rule import Rule, Severity, examine
 from deploy.model.rules.subject import (
     ComposeFile,
@@ -21,8 +21,30 @@ RULES: tuple[Rule, ...] = (
     release.point_in_time,
     release.taken_for_a_store,
     exposure.published_data,
+    exposure.published_admin,
     exposure.trust_authentication,
+    exposure.cors_any,
+    exposure.hosts_any,
+    development.debug_on,
+    development.reload_server,
+    development.source_mount,
+    development.schema_synchronize,
+    development.dev_mail,
     secrets.blank_secret,
+    secrets.default_password,
+    secrets.example_secret,
+    secrets.weak_secret,
+    secrets.secret_in_compose,
+    secrets.url_password,
+    secrets.shared_secret,
+    privileges.privileged,
+    privileges.docker_socket,
+    privileges.host_root_mount,
+    privileges.host_namespace,
+    privileges.added_capabilities,
+    privileges.no_new_privileges,
+    privileges.runs_as_root,
+    privileges.writable_root,
     staying_up.no_health_check,
     staying_up.no_restart_policy,
 )

@@ -6,10 +6,12 @@ import datetime as dt
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from deploy.model.dockerfile import instructions
 from deploy.model.places import Places
+from deploy.model.recipe import Recipe, read_recipe
 from deploy.model.stack import Service, Stack
 
 _VARIABLE = re.compile(
@@ -99,6 +101,11 @@ class Dockerfile:
     def place(self, line: int) -> str:
         return f"{self.path}:{line}" if self.path else ""
 
+    def last(self, word: str, holds: str = "") -> str:
+        """`Dockerfile:7`, where it says an instruction for the last time, of those with a text."""
+        found = [line for line, name, rest in self.instructions() if name == word and holds in rest]
+        return self.place(found[-1]) if found else ""
+
 
 @dataclass(frozen=True)
 class Context:
@@ -125,6 +132,10 @@ class Subject:
     """What the env file is made from; None where there is no example."""
     set_elsewhere: frozenset[str] = frozenset()
     """Names of variables that the process itself has."""
+    stood_in: frozenset[str] = frozenset()
+    """Names of variables whose value here is not the environment's own: its env file is not there."""
+    tracked: frozenset[str] | None = None
+    """The compose files and env files, among those above, that git tracks; None where there is no git."""
     dockerfiles: Mapping[str, Dockerfile] = field(default_factory=dict)
     """By service."""
     contexts: Mapping[str, Context] = field(default_factory=dict)
@@ -137,6 +148,21 @@ class Subject:
     def running(self) -> tuple[Service, ...]:
         """Services that are to run on: all but jobs and what may end."""
         return tuple(one for one in self.stack.services.values() if one.kind != "job" and not one.may_end)
+
+    @cached_property
+    def recipes(self) -> Mapping[str, Recipe]:
+        """What the Dockerfiles make, by service, as far as they can be read."""
+        services = self.stack.services
+        builds = {name: services[name].build for name in self.dockerfiles if name in services}
+        return {
+            name: read_recipe(file.text, file.target, (build.definition.get("args") if build else None) or {})
+            for name, build in builds.items()
+            for file in [self.dockerfiles[name]]
+        }
+
+    def recipe(self, service: Service) -> Recipe:
+        """What a service's Dockerfile makes; an empty recipe for an image from elsewhere."""
+        return self.recipes.get(service.name, Recipe())
 
 
 def instructions_with_lines(text: str) -> Iterator[tuple[int, str, str]]:
@@ -159,6 +185,13 @@ def references_in(text: str) -> Iterator[tuple[str, bool, str | None]]:
         how, word = found["how"] or "", found["word"] or ""
         yield name, how.endswith("?"), word if how.endswith(("-", "+")) else None
         yield from references_in(word)
+
+
+def whole_reference(text: str) -> tuple[str, str, str] | None:
+    """Name, operator (`:-`) and word of a text that is one variable and nothing else; None for any other."""
+    found = _VARIABLE.fullmatch(text)
+    name = found and (found["bare"] or found["name"])
+    return (name, found["how"] or "", found["word"] or "") if found and name else None
 
 
 def at(service: Service, *keys: str) -> tuple[str, ...]:
