@@ -31,7 +31,7 @@ _RELOADS = re.compile(
     r"""(?:^|[\s;&|/'"])(?:
         runserver(?:_plus)? | nodemon | ts-node-dev | webpack-dev-server | watchmedo | reflex
         | flask\b[^;&|]*?\brun | fastapi\ dev | php\ artisan\ serve | php\ -S | dotnet\ watch | cargo[\ -]watch
-        | (?:npm|pnpm|yarn|bun)(?:\s+-\S+)*(?:\s+run)?\s+(?:start:dev|dev|watch|serve|develop)
+        | (?:npm|pnpm|yarn|bun)(?:\s+-\S+(?:\s+[^-\s]\S*)?)*?(?:\s+run)?\s+(?:start:dev|dev|watch|serve|develop)
         | (?:next|nuxt|nuxi|astro|remix|gatsby|wrangler)\ (?:dev|develop) | (?:ng|webpack|vue-cli-service)\ serve
         | react-scripts\ start | nest\ start\ --watch | tsx\ watch | node\ --watch | vite(?:\ (?:dev|serve|--\S+).*)?$
         | air(?:\ -c\ \S+)?$ | (?:rails|bin/rails)\ s(?:erver)? | hugo\ server | jekyll\ serve
@@ -113,14 +113,14 @@ def source_mount(subject: Subject) -> Iterator[Problem]:
         service, placement = subject.stack.services[name], subject.places.of(mount)
         if service.build is None or not service.build.local or placement.place != Place.SHIPPED:
             continue
+        target = str(mount.get("target"))
         source, context = local_path(str(mount["source"])), local_path(service.build.context)
         near = source.is_relative_to(context) or context.is_relative_to(source)
         if near and any(member.rpartition(".")[2] in _CODE for member in placement.members or ()):
             yield Problem(
-                f"{name} has {subject.places.relative(str(mount['source']))} mounted over its image at "
-                f"{mount.get('target')}",
+                f"{name} has {subject.places.relative(str(mount['source']))} mounted over its image at {target}",
                 "leave it to the compose file for development",
-                path=at(service, "volumes", str(mount.get("target"))),
+                path=at(service, "volumes", subject.written_as(service, "volumes", f":{target}", target)),
             )
 
 

@@ -78,7 +78,7 @@ def docker_socket(subject: Subject) -> Iterator[Problem]:
                 yield Problem(
                     f"{service.name} has {source}: whoever gets into it is root on the host",
                     "put a proxy before it that lets through what it needs: tecnativa/docker-socket-proxy",
-                    path=at(service, "volumes", posixpath.basename(source)),
+                    path=at(service, "volumes", _word(service, mount, subject)),
                 )
     for one in given(subject):
         host = re.sub(r"^\w+://", "", one.value).partition(":")[0]
@@ -105,7 +105,7 @@ def host_root_mount(subject: Subject) -> Iterator[Problem]:
                 yield Problem(
                     f"{service.name} may write to {source} of the host",
                     "mount what it needs of it, with :ro where it only reads",
-                    path=at(service, "volumes", f"{source}:{mount.get('target')}"),
+                    path=at(service, "volumes", _word(service, mount, subject)),
                 )
 
 
@@ -229,6 +229,11 @@ def _mounts(service: Service) -> Iterator[Mapping[str, Any]]:
     for mount in service.definition.get("volumes") or ():
         if mount.get("type") == "bind":
             yield mount
+
+
+def _word(service: Service, mount: Mapping[str, Any], subject: Subject) -> str:
+    source, target = unescaped(str(mount["source"])), str(mount.get("target"))
+    return subject.written_as(service, "volumes", f"{source}:{target}", f":{target}", source, target)
 
 
 def _may(capability: str) -> str:

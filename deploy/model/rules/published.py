@@ -57,24 +57,7 @@ def number_of(port: PublishedPort) -> str:
 def entry_word(subject: Subject, service: Service, port: PublishedPort) -> str:
     """The word by which the entry is found where it is written: its published port may come from a variable."""
     number, target = str(port.get("published") or ""), str(port["target"])
-    texts = [text for file in subject.files for text in _flat(file.service(service.name).get("ports"))]
-    for word in (f"{number}:{target}", f":{target}", number, target):
-        if word and any(word in text for text in texts):
-            return word
-    return number or target
-
-
-def _flat(value: Any) -> Iterator[str]:
-    if isinstance(value, Tagged):
-        yield from _flat(value.value)
-    elif isinstance(value, Mapping):
-        for inner in value.values():
-            yield from _flat(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _flat(inner)
-    elif value is not None:
-        yield str(value)
+    return subject.written_as(service, "ports", f"{number}:{target}", f":{target}", number, target)
 
 
 def without_ports(service: Service, open_ones: Sequence[PublishedPort]) -> Mapping[str, Any]:

@@ -164,6 +164,28 @@ class Subject:
         """What a service's Dockerfile makes; an empty recipe for an image from elsewhere."""
         return self.recipes.get(service.name, Recipe())
 
+    def written_as(self, service: Service, key: str, *words: str) -> str:
+        """The first of some words that an entry of a service's list has as it is written; the last when none does.
+
+        A path of keys leads to the entry by it, also where a part of the entry comes from a variable.
+        """
+        texts = [text for file in self.files for text in texts_in(file.service(service.name).get(key))]
+        return next((word for word in words if word and any(word in text for text in texts)), words[-1])
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Every text in a part of a document."""
+    if isinstance(value, Tagged):
+        yield from texts_in(value.value)
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from texts_in(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from texts_in(inner)
+    elif value is not None:
+        yield str(value)
+
 
 def instructions_with_lines(text: str) -> Iterator[tuple[int, str, str]]:
     """A Dockerfile's instructions, each with the line (from 1) that it begins in."""
