@@ -26,6 +26,8 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     name = unique("board")
     root = tmp_path_factory.mktemp("board") / "project"
     shutil.copytree(BOARD, root)
+    allow = {"example-secret": "its token opens nothing"}
+    (root / "invoke.yaml").write_text(json.dumps({"deploy": {"environments": {"prod": {"allow": allow}}}}))
     (root / "data" / "from-development").write_text("not for production\n")
     commit(root, "As it is")
     docker("tag", "python:3.13-slim", "acme/pages:1")  # a foreign image, as good as any

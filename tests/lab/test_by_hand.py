@@ -16,7 +16,7 @@ from tests.project import Project, docker
 DEPLOY = ("prod.deploy", "--host", "sandbox", "--yes")
 FOLDER = "/home/deploy/shop"
 IMAGES = ("postgres:17", "python:3.13-slim", "nginx:alpine")
-ENV = "DB_PASSWORD=by hand\nGREETING=by hand\n"
+ENV = "DB_PASSWORD=by-hand-7Fq2xLkP0w\nGREETING=by hand\n"
 
 
 @pytest.fixture(scope="module")

@@ -76,7 +76,7 @@ def test_a_builder_that_cannot_run_the_hosts_programs_is_seen_before_the_build(
     _, wanted = OTHER[native_platform()]
     if wanted in builder_platforms(LocalShell()):
         pytest.skip(f"this machine can run {wanted}")
-    shop.env["DB_PASSWORD"] = "secret"
+    shop.env["DB_PASSWORD"] = "hush-7Fq2xLkP0w"
 
     done = shop.inv("prod.plan", "--host", other_machine.spec, "--json", expect=1)
 

@@ -83,7 +83,8 @@ def host(project: Project, hook: Hook) -> RemoteHost:
     host = raise_host(project)
     networks = json.loads(docker("container", "inspect", host.container))[0]["NetworkSettings"]["Networks"]
     gateway = next(iter(networks.values()))["Gateway"]
-    settings(project, notify={"webhook": f"http://{gateway}:{hook.port}/{SECRET}", "command": "cat >>/tmp/told"})
+    notify = {"webhook": f"http://{gateway}:{hook.port}/{SECRET}", "command": "cat >>/tmp/told"}
+    settings(project, notify=notify, allow={"trust-authentication": "nothing else is in its network"})
     return host
 
 

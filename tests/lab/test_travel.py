@@ -16,7 +16,7 @@ COMPOSE = """\
 services:
   db:
     image: postgres:17
-    environment: {POSTGRES_PASSWORD: secret, POSTGRES_USER: shop}
+    environment: {POSTGRES_PASSWORD: hush-7Fq2xLkP0w, POSTGRES_USER: shop}
     volumes: [pg:/var/lib/postgresql/data]
     healthcheck:
       {test: [CMD, pg_isready, -h, 127.0.0.1, -U, shop], interval: 10s, start_period: 20s, start_interval: 250ms}

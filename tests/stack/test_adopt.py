@@ -26,7 +26,10 @@ LAYOUT = HostLayout("board", PurePosixPath("/opt/board"))
 
 
 def read(root: Path, name: str = "prod") -> Prepared:
-    environment = parse_settings({}, folder="board").at(root).environment(name)
+    allow = {"example-secret": "the board's token opens nothing"}
+    environment = (
+        parse_settings({"environments": {"prod": {"allow": allow}}}, folder="board").at(root).environment(name)
+    )
     files = compose_files(root, environment)
     compose = ComposeProject(LocalShell(root), environment.project, files, root / environment.env_file)
     return prepare(compose, environment, root, datetime(2026, 11, 25, tzinfo=UTC), architecture=lambda: "amd64")

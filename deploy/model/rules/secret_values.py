@@ -17,6 +17,7 @@ from deploy.model.rules.given import (
     source_of_text,
 )
 from deploy.model.rules.subject import Subject, at, references_in
+from deploy.model.stack import Service, unescaped
 
 _NAME = re.compile(
     r"(?:.*_|PG|)(?:PASSWORD|PASSWD|PASS|PWD|PASSPHRASE|SECRET|SECRET_KEY|SECRET_KEY_BASE|SECRET_ACCESS_KEY|TOKEN|"
@@ -80,17 +81,37 @@ def is_secret(name: str, value: str = "") -> bool:
 def secrets_of(subject: Subject) -> tuple[Secret, ...]:
     """Each secret once, with all services that are given it; what only stands in for one is left out."""
     found: dict[tuple[str, ...], Secret] = {}
-    for one in given(subject):
-        for secret in _in(one, subject):
-            if not secret.value or secret.source.origin == Origin.STOOD_IN:
-                continue
-            variable = secret.source.variable
-            key = ("variable", variable, secret.value) if variable else ("own", one.service.name, secret.name)
-            known = found.get(key)
-            services = dict.fromkeys((*known.services, one.service.name)) if known else (one.service.name,)
-            user = (known.user if known else "") or secret.user
-            found[key] = dataclasses.replace(known or secret, services=tuple(services), user=user)
+    everywhere = (secret for one in given(subject) for secret in _in(one, subject))
+    for secret in (*everywhere, *_in_files(subject)):
+        if not secret.value or secret.source.origin == Origin.STOOD_IN:
+            continue
+        variable = secret.source.variable
+        key = ("variable", variable, secret.value) if variable else ("own", *secret.services, secret.name)
+        known = found.get(key, secret)
+        services = tuple(dict.fromkeys((*known.services, *secret.services)))
+        found[key] = dataclasses.replace(known, services=services, user=known.user or secret.user)
     return tuple(found.values())
+
+
+def _in_files(subject: Subject) -> Iterator[Secret]:
+    """Variables that services get as a file: `secrets: {token: {environment: TOKEN}}`."""
+    for name, raw in (subject.stack.document.get("secrets") or {}).items():
+        variable = str(raw.get("environment") or "")
+        if not is_secret(variable):
+            continue
+        users = (one.name for one in subject.stack.services.values() if _has(one, name))
+        yield Secret(
+            name=variable,
+            value=unescaped(str(raw.get("content") or "")),
+            source=source_of_text(f"${{{variable}}}", subject),
+            path=("secrets", name, "environment"),
+            place=place_of_variable(variable, subject),
+            services=tuple(users) or (name,),
+        )
+
+
+def _has(service: Service, secret: str) -> bool:
+    return any(one.get("source") == secret for one in service.definition.get("secrets") or ())
 
 
 def _in(one: Given, subject: Subject) -> Iterator[Secret]:
