@@ -96,6 +96,7 @@ def test_a_secret_of_an_example_is_found(text: str, env: str, line: str, tmp_pat
         ("PASSWORD_MIN_LENGTH", "8", ""),
         ("MAX_TOKENS", "4096", ""),
         ("VITE_MAP_TOKEN", "short", ""),
+        ("PROXY_PASS", "http://a:1", ""),
     ],
 )
 def test_a_secret_that_can_be_guessed_is_found(name: str, value: str, severity: str, tmp_path: Path) -> None:

@@ -147,7 +147,7 @@ def no_new_privileges(subject: Subject) -> Iterator[Problem]:
         yield Problem(
             f"{service.name} may gain privileges that it was not started with",
             'security_opt: ["no-new-privileges:true"]',
-            path=at(service),
+            path=subject.said(service, "security_opt"),
             overlay={"services": {service.name: {"security_opt": ["no-new-privileges:true"]}}},
         )
 
@@ -167,7 +167,7 @@ def runs_as_root(subject: Subject) -> Iterator[Problem]:
         said = str(service.definition.get("user") or "")
         if said:
             if _is_root(said):
-                yield Problem(f"{service.name} runs as root", "another user:", path=at(service, "user"))
+                yield Problem(f"{service.name} runs as root", 'user: "10001:10001"', path=at(service, "user"))
             continue
         if service.build and service.build.local:
             file = subject.dockerfiles.get(service.name)
@@ -201,7 +201,7 @@ def writable_root(subject: Subject) -> Iterator[Problem]:
             yield Problem(
                 f"{service.name} can write to its own image's files",
                 "read_only: true, with tmpfs: [/tmp] for what it writes on the way",
-                path=at(service),
+                path=subject.said(service, "read_only"),
             )
 
 

@@ -75,7 +75,8 @@ class Secret:
 
 def is_secret(name: str, value: str = "") -> bool:
     """Whether a variable of this name holds a secret rather than, say, how long one is."""
-    return bool(_NAME.fullmatch(name)) and not _ASKS.fullmatch(name) and value.lower() not in _SWITCHES
+    other = value.lower() in _SWITCHES or "://" in value or value.startswith("/run/secrets/")
+    return bool(_NAME.fullmatch(name)) and not _ASKS.fullmatch(name) and not other
 
 
 def secrets_of(subject: Subject) -> tuple[Secret, ...]:

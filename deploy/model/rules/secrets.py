@@ -181,14 +181,20 @@ def _is_default(one: Secret) -> bool:
 
 def _from_example(one: Secret, subject: Subject) -> str:
     """Why a secret is taken for an example's; empty when it is not."""
-    example = subject.example.get(one.source.variable) if subject.example else None
     if _HINT.fullmatch(one.value):
         return "is what an example says instead of a value"
-    if example and example.value == one.value:
-        return f"is the one in {subject.example.path}" if subject.example else ""
+    known = subject.example.get(one.source.variable) if subject.example else None
+    if subject.example and known and known.value in {one.value, _in_env(one, subject)}:
+        return f"is the one in {subject.example.path}"
     looks = placeholders({"PASSWORD": one.value}) or one.value.lower() == one.name.lower()
     insecure = "insecure" in one.value.lower()
     return "looks like an example's" if looks and (insecure or not looks_random(one.value)) else ""
+
+
+def _in_env(one: Secret, subject: Subject) -> str:
+    """As the env file has it, before its own dollars and quotes are read."""
+    found = subject.env.get(one.source.variable) if subject.env else None
+    return found.value if found else one.value
 
 
 _DATABASES = frozenset(

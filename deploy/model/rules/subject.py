@@ -164,6 +164,10 @@ class Subject:
         """What a service's Dockerfile makes; an empty recipe for an image from elsewhere."""
         return self.recipes.get(service.name, Recipe())
 
+    def said(self, service: Service, key: str) -> tuple[str, ...]:
+        """The path of a key of a service; of the service itself where no file has that key."""
+        return at(service, *(word for word in (key,) if any(key in file.service(service.name) for file in self.files)))
+
     def written_as(self, service: Service, key: str, *words: str) -> str:
         """The first of some words that an entry of a service's list has as it is written; the last when none does.
 
