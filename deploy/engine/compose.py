@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.engine.dockerfiles import recipe_of
+from deploy.engine.lines import SourceLines
 from deploy.engine.places import data_folders
 from deploy.engine.sources import read_sources
 from deploy.model.command import Command
@@ -107,10 +108,15 @@ class ComposeProject:
         return {name: _as_mapping(service.get("environment") or {}) for name, service in services.items()}
 
     def missing_variables(self) -> Sequence[str]:
-        """Variables that the files call required and that nothing sets."""
+        """Variables that the files call required and that nothing sets.
+
+        Compose says of one that is asked for twice, by `${NAME:?}` and by `${NAME}`, now this and now that.
+        """
         done = self.shell.run(self.command.then("config", "--variables"), check=False)
         rows = [line.split() for line in done.stdout.splitlines()[1:]]
+        written = SourceLines(self.files, self.shell.cwd or Path.cwd()).written()
         required = {row[0] for row in rows if row[1:2] == ["true"]}
+        required |= {one.name for file in written for one in file.references if one.required}
         return sorted(name for name in required if not (self.variables() | self.shell.environ()).get(name))
 
     def variables(self) -> dict[str, str]:

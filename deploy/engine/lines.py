@@ -30,17 +30,34 @@ class SourceLines:
         """`compose.yaml:12` for a path of keys into the model; empty when no file has any of it.
 
         Of several files the one that has most of the path counts, of those the last, as it does for compose. In a list
-        the last word of the path finds the entry that contains it.
+        the last word of the path finds the entry that contains it. What a service has from one that it extends is
+        found there.
         """
+        best = self._deepest(path)
+        for other in self._extended(path):
+            if best and best[0] < len(path):
+                best = max(best, self._deepest((path[0], other, *path[2:])) or best, key=lambda found: found[0])
+        return f"{self._name(best[1])}:{best[2]}" if best else ""
+
+    def _deepest(self, path: Sequence[str]) -> tuple[int, Path, int] | None:
         best: tuple[int, Path, int] | None = None
         for file, document in self._documents:
             depth, line = _follow(document, path)
             if depth and (best is None or depth >= best[0]):
                 best = (depth, file, line)
-        if best is None:
-            return ""
-        _, file, line = best
-        return f"{self._name(file)}:{line}"
+        return best
+
+    def _extended(self, path: Sequence[str]) -> tuple[str, ...]:
+        """The services that a path's own one extends, the nearest first."""
+        found: list[str] = []
+        name = path[1] if path[:1] == ("services",) and len(path) > 2 else ""  # noqa: PLR2004  # below a service
+        while name and name not in found:
+            found.append(name)
+            services = (_value(_value(document, "services"), name) for _, document in self._documents)
+            extended = (_value(service, "extends") for service in services)
+            names = (_value(one, "service") or one for one in extended if one)
+            name = next((str(one.value) for one in names), "")
+        return tuple(found[1:])
 
     def written(self) -> tuple[ComposeFile, ...]:
         """The files as they are written, those that others include or extend before them."""

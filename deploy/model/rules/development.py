@@ -181,7 +181,7 @@ def _all_given(subject: Subject) -> Iterator[Given]:
     for service in subject.stack.services.values():
         for name, value in subject.recipe(service).environment.items():
             if name not in service.environment:
-                yield Given(service, name, value, None)
+                yield Given(service, name, value, None, at(service, "build"))
 
 
 def _in_dockerfile(one: Given, subject: Subject) -> str:

@@ -39,12 +39,7 @@ class Given:
     value: str = field(repr=False)
     written: str | None = field(repr=False)
     """As the compose files have it; None where it is not from there."""
-
-    @property
-    def path(self) -> tuple[str, ...]:
-        if self.written is None and self.service.definition.get("env_file"):
-            return at(self.service, "env_file")
-        return at(self.service, "environment", self.name)
+    path: tuple[str, ...]
 
     @property
     def true(self) -> bool:
@@ -66,7 +61,8 @@ def given(subject: Subject) -> Iterator[Given]:
     for service in subject.stack.services.values():
         texts = _written(subject, service.name)
         for name, value in service.environment.items():
-            yield Given(service, name, unescaped(str("" if value is None else value)), texts.get(name))
+            path = at(service, "environment", name) if name in texts else subject.said(service, "env_file")
+            yield Given(service, name, unescaped(str("" if value is None else value)), texts.get(name), path)
 
 
 def source_of(one: Given, subject: Subject) -> Source:
