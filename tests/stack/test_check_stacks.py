@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.project import Project, copy_of_this_checkout, unique
+from tests.project import Project, commit, copy_of_this_checkout, unique
 
 # laid over a stack's own files; the rule that each line breaks stands behind it
 BROKEN = {
@@ -127,6 +127,7 @@ def test_every_mistake_in_its_twin_is_found_at_its_line(checkout: Path, stack: s
     files = [f"{folder}/{name}.yaml" for name in ("compose", "prod", "broken")]
     environments = {"prod": {"compose": files}}
     (checkout / "invoke.yaml").write_text(json.dumps({"deploy": {"stack": stack, "environments": environments}}))
+    commit(checkout, "As nobody should")
     found = {(one["rule"], one["line"]) for one in check(checkout, 1) if one["file"] == files[-1]}
 
     behind = [(line.partition("  # ")[2], number) for number, line in enumerate(BROKEN[stack].splitlines(), 1)]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.model.rules import Dockerfile
 from tests.unit.rule_projects import found, problems
 
 
@@ -86,6 +87,13 @@ def test_no_new_privileges_is_mended_by_an_overlay(tmp_path: Path) -> None:
     ((problem, _),) = problems(tmp_path, "no-new-privileges", "services:\n  one:\n    image: x\n")
 
     assert problem.overlay == {"services": {"one": {"security_opt": ["no-new-privileges:true"]}}}
+
+
+def test_the_place_of_an_instruction_is_in_the_stage_that_is_built() -> None:
+    file = Dockerfile("Dockerfile", "FROM a AS prod\nUSER root\nFROM prod AS dev\nUSER root\n", "prod")
+
+    assert file.last("USER", "root") == "Dockerfile:2"
+    assert Dockerfile("Dockerfile", file.text, "").last("USER", "root") == "Dockerfile:4"
 
 
 def test_what_is_privileged_gains_nothing_from_it(tmp_path: Path) -> None:

@@ -156,6 +156,24 @@ def test_one_variable_that_two_services_get_is_one_secret_and_told_once(tmp_path
     assert (problem.message, place) == ("PW (one, two) has 9 characters, 16 are wanted", ".env.prod:1")
 
 
+def test_a_file_beside_that_git_does_not_know_may_say_a_secret(tmp_path: Path) -> None:
+    mine = f"services:\n  one:\n    environment:\n      DB_PASSWORD: {GOOD}\n"
+    files = (environment("A: b"), mine)
+
+    assert found(tmp_path, "secret-in-compose", *files, tracked=frozenset({"compose.yaml"})) == []
+    assert found(tmp_path, "secret-in-compose", *files, tracked=frozenset({"compose1.yaml"})) == [
+        "secret-in-compose compose1.yaml:4 warning"
+    ]
+
+
+def test_the_database_comes_before_who_asks_it(tmp_path: Path) -> None:
+    text = "services:\n  api: {image: x, environment: {PW: '${PW}', DB_PASSWORD: '${PW}'}}\n"
+    text += "  db: {image: postgres, environment: {POSTGRES_PASSWORD: '${PW}'}}\n"
+    ((problem, _),) = problems(tmp_path, "weak-secret", text, env="PW=short-one\n")
+
+    assert problem.service == "db"
+
+
 def test_what_only_stands_in_for_a_secret_is_not_judged(tmp_path: Path) -> None:
     text = environment("SECRET_KEY: ${KEY:?}\n      DB_PASSWORD: ${PW}")
 

@@ -119,6 +119,7 @@ def trust_authentication(subject: Subject) -> Iterator[Problem]:
                 f"{one.service.name} lets everybody in without a password ({one.name}: {one.value})",
                 "take it out, and set a password",
                 path=one.path,
+                place=place_of(one, subject),
                 fatal=one.name != "ALLOW_EMPTY_PASSWORD" or image_name(one.service.runs) not in {"redis", "valkey"},
             )
     for service in subject.stack.data:

@@ -40,6 +40,8 @@ class Given:
     written: str | None = field(repr=False)
     """As the compose files have it; None where it is not from there."""
     path: tuple[str, ...]
+    file: str = ""
+    """The compose file that says it; empty where none does."""
 
     @property
     def true(self) -> bool:
@@ -62,7 +64,8 @@ def given(subject: Subject) -> Iterator[Given]:
         texts = _written(subject, service.name)
         for name, value in service.environment.items():
             path = at(service, "environment", name) if name in texts else subject.said(service, "env_file")
-            yield Given(service, name, unescaped(str("" if value is None else value)), texts.get(name), path)
+            text, file = texts.get(name, (None, ""))
+            yield Given(service, name, unescaped(str("" if value is None else value)), text, path, file)
 
 
 def source_of(one: Given, subject: Subject) -> Source:
@@ -104,9 +107,12 @@ def place_of_variable(name: str, subject: Subject) -> str:
     return subject.env.place(name) if subject.env and subject.env.get(name) else ""
 
 
-def _written(subject: Subject, name: str, deepest: int = 5) -> dict[str, str]:
-    """The environment of a service before variables are put in: what it extends, then each file's own."""
-    found: dict[str, str] = {}
+def _written(subject: Subject, name: str, deepest: int = 5) -> dict[str, tuple[str, str]]:
+    """The environment of a service before variables are put in: what it extends, then each file's own.
+
+    Each text comes with the file that it is from.
+    """
+    found: dict[str, tuple[str, str]] = {}
     for file in subject.files:
         service = file.service(name)
         extended = service.get("extends")
@@ -117,7 +123,7 @@ def _written(subject: Subject, name: str, deepest: int = 5) -> dict[str, str]:
         if isinstance(environment, Tagged):
             found = {}
             environment = environment.value if environment.tag == "!override" else None
-        found |= _texts(environment)
+        found |= {key: (text, file.path) for key, text in _texts(environment).items()}
     return found
 
 

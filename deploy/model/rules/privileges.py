@@ -144,11 +144,12 @@ def no_new_privileges(subject: Subject) -> Iterator[Problem]:
         said = [str(one).replace("=", ":") for one in service.definition.get("security_opt") or ()]
         if service.definition.get("privileged") or {"no-new-privileges", "no-new-privileges:true"} & {*said}:
             continue
+        mended = {"services": {service.name: {"security_opt": ["no-new-privileges:true"]}}}
         yield Problem(
             f"{service.name} may gain privileges that it was not started with",
             'security_opt: ["no-new-privileges:true"]',
             path=subject.said(service, "security_opt"),
-            overlay={"services": {service.name: {"security_opt": ["no-new-privileges:true"]}}},
+            overlay={} if "no-new-privileges:false" in said else mended,  # lists are added together
         )
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from deploy.model.kinds import Kind
 from deploy.model.rules.given import (
     Given,
     Origin,
@@ -16,7 +17,7 @@ from deploy.model.rules.given import (
     source_of,
     source_of_text,
 )
-from deploy.model.rules.subject import Subject, at, references_in
+from deploy.model.rules.subject import Subject, references_in
 from deploy.model.stack import Service, unescaped
 
 _NAME = re.compile(
@@ -53,6 +54,8 @@ class Secret:
     services: tuple[str, ...]
     user: str = field(default="", repr=False)
     """Who logs in by it; empty where that is not known."""
+    file: str = ""
+    """The compose file that says it; empty where none does."""
     in_url: bool = False
     """Whether it is a part of an address."""
 
@@ -82,7 +85,9 @@ def is_secret(name: str, value: str = "") -> bool:
 def secrets_of(subject: Subject) -> tuple[Secret, ...]:
     """Each secret once, with all services that are given it; what only stands in for one is left out."""
     found: dict[tuple[str, ...], Secret] = {}
-    everywhere = (secret for one in given(subject) for secret in _in(one, subject))
+    # told of the database rather than of who asks it
+    in_order = sorted(given(subject), key=lambda one: one.service.kind != Kind.DATA)
+    everywhere = (secret for one in in_order for secret in _in(one, subject))
     for secret in (*everywhere, *_in_files(subject)):
         if not secret.value or secret.source.origin == Origin.STOOD_IN:
             continue
@@ -140,10 +145,11 @@ def _secret(one: Given, value: str, source: Source, subject: Subject, user: str 
         name=source.variable or one.name,
         value=value,
         source=source,
-        path=one.path if one.written is not None or not own else at(one.service, "environment", one.name),
+        path=one.path,
         place="" if own else place_of_variable(source.variable, subject),
         services=(one.service.name,),
         user=user,
+        file=one.file,
     )
 
 

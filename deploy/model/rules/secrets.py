@@ -163,12 +163,8 @@ def _problem(one: Secret, why: str, remedy: str, *, fatal: bool = True) -> Probl
 def _written(subject: Subject) -> Iterator[Secret]:
     """Secrets that compose files say themselves. Without git, a file is taken to be shared."""
     for one in secrets_of(subject):
-        if one.source.origin == Origin.WRITTEN and (subject.tracked is None or _tracked(subject)):
+        if one.source.origin == Origin.WRITTEN and (subject.tracked is None or one.file in subject.tracked):
             yield one
-
-
-def _tracked(subject: Subject) -> bool:
-    return subject.tracked is not None and any(file.path in subject.tracked for file in subject.files)
 
 
 def _is_user(one: Secret) -> bool:

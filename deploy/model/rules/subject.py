@@ -102,9 +102,16 @@ class Dockerfile:
         return f"{self.path}:{line}" if self.path else ""
 
     def last(self, word: str, holds: str = "") -> str:
-        """`Dockerfile:7`, where it says an instruction for the last time, of those with a text."""
-        found = [line for line, name, rest in self.instructions() if name == word and holds in rest]
-        return self.place(found[-1]) if found else ""
+        """`Dockerfile:7`, where it says an instruction with a text for the last time up to the end of its target."""
+        found, inside = 0, False
+        for line, name, rest in self.instructions():
+            if name == "FROM":
+                if inside:
+                    break
+                inside = bool(self.target) and rest.lower().endswith(f" as {self.target.lower()}")
+            elif name == word and holds in rest:
+                found = line
+        return self.place(found) if found else ""
 
 
 @dataclass(frozen=True)
