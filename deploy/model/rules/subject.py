@@ -184,20 +184,6 @@ class Subject:
         return next((word for word in words if word and any(word in text for text in texts)), words[-1])
 
 
-def texts_in(value: Any) -> Iterator[str]:
-    """Every text in a part of a document."""
-    if isinstance(value, Tagged):
-        yield from texts_in(value.value)
-    elif isinstance(value, Mapping):
-        for inner in value.values():
-            yield from texts_in(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from texts_in(inner)
-    elif value is not None:
-        yield str(value)
-
-
 def instructions_with_lines(text: str) -> Iterator[tuple[int, str, str]]:
     """A Dockerfile's instructions, each with the line (from 1) that it begins in."""
     lines, number = text.splitlines(), 0
@@ -225,6 +211,20 @@ def whole_reference(text: str) -> tuple[str, str, str] | None:
     found = _VARIABLE.fullmatch(text)
     name = found and (found["bare"] or found["name"])
     return (name, found["how"] or "", found["word"] or "") if found and name else None
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Every text in a part of a document."""
+    if isinstance(value, Tagged):
+        yield from texts_in(value.value)
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from texts_in(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from texts_in(inner)
+    elif value is not None:
+        yield str(value)
 
 
 def at(service: Service, *keys: str) -> tuple[str, ...]:
