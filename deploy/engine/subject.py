@@ -13,9 +13,12 @@ from deploy.engine.context import ignore_file, ignore_rules
 from deploy.engine.dockerfiles import dockerfile_text
 from deploy.engine.lines import SourceLines
 from deploy.model.command import Command
+from deploy.engine.nginx import nginx_files
 from deploy.model.dockerignore import IgnoreRules
+from deploy.model.findings import placeholders
 from deploy.model.places import Places
 from deploy.model.rules import Context, Dockerfile, EnvFile, Subject, Variable
+from deploy.model.rules.contexts import SECRET_NAME
 from deploy.model.settings import Environment
 from deploy.model.stack import Build, Stack
 from deploy.shell import LocalShell
@@ -27,6 +30,11 @@ _SECRETS = re.compile(
     r"\.npmrc|\.pypirc|\.netrc|\.pgpass|credentials\.json|secrets?\.(ya?ml|json|toml)|\.aws/credentials)"
 )
 _SKIPPED = frozenset({"node_modules", ".venv", "venv", "vendor", "__pycache__", ".git", "dist", "target"})
+BULK = (".git", ".venv", "node_modules", "venv")
+_MOST_BYTES = 64 * 1024
+_BY_NAME = frozenset({".pfx", ".p12", ".jks", ".kdbx", ".pgpass", ".netrc", ".pypirc", "credentials"})
+"""Names and suffixes of what is nothing but secrets, whatever is in it."""
+_PAIR = re.compile(r"^\s*(?:export\s+)?(\w+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s#]*))", re.MULTILINE)
 
 
 def read_subject(
@@ -64,6 +72,7 @@ def read_subject(
         tracked=_tracked(root, [one.path for one in files] + ([env.path] if env else [])),
         dockerfiles={name: _dockerfile(one.build, root) for name, one in stack.services.items() if one.build},
         contexts={name: contexts[build.context] for name, build in builds.items()},
+        nginx=nginx_files(stack, root),
         today=datetime.now(UTC).date(),
         warnings=tuple(warnings),
     )
@@ -98,18 +107,37 @@ def _dockerfile(build: Build, root: Path) -> Dockerfile:
 def _context(build: Build, root: Path) -> Context:
     folder = Path(build.context)
     rules = ignore_rules(build)
-    return Context(_relative(folder, root), ignore_file(build) is not None, tuple(_secrets(folder, rules)))
+    bulk = tuple(name for name in BULK if (folder / name).exists() and not rules.ignores(name))
+    return Context(_relative(folder, root), ignore_file(build) is not None, tuple(_secrets(folder, rules)), bulk)
 
 
 def _secrets(folder: Path, rules: IgnoreRules) -> Iterator[str]:
-    """Files near the top of a build context that look like secrets and that the build sees."""
+    """Files near the top of a build context that hold secrets and that the build sees."""
     for current, folders, files in os.walk(folder):
         below = Path(current).relative_to(folder)
         folders[:] = sorted(name for name in folders if name not in _SKIPPED) if len(below.parts) < DEEPEST else []
         for name in sorted(files):
             path = (below / name).as_posix()
-            if _SECRETS.fullmatch(path) and not rules.ignores(path):
+            if _SECRETS.fullmatch(path) and not rules.ignores(path) and _holds_secret(Path(current, name)):
                 yield path
+
+
+def _holds_secret(file: Path) -> bool:
+    """Whether a file whose name suggests it has a secret in it: certificates and public settings are called alike."""
+    if {file.name, file.suffix} & _BY_NAME:
+        return True
+    try:
+        with file.open(errors="replace") as stream:
+            text = stream.read(_MOST_BYTES)
+    except OSError:  # a link that leads nowhere, or what this user may not read
+        return False
+    if file.name == ".npmrc":
+        return "_auth" in text
+    if file.name.startswith(".env"):
+        given = {name: value for name, *values in _PAIR.findall(text) if (value := "".join(values))}
+        held = {name: value for name, value in given.items() if SECRET_NAME.fullmatch(name) and value[0] != "$"}
+        return bool(held.keys() - {*placeholders(held)})
+    return "PRIVATE KEY-----" in text or file.suffix not in {".pem", ".key"}
 
 
 def _relative(path: Path, root: Path) -> str:

@@ -53,13 +53,13 @@ def base_images(
     Stages, named contexts and what only other stages need are left out. Source: Dockerfile reference, "FROM".
     """
     every = stages(text, arguments)
-    needed = _reachable(every, target)
+    needed = reachable(every, target)
     names = {one.name for one in every} | {*contexts, "scratch"}
     found = [one for stage in needed for one in (stage.base, *stage.others)]
     return tuple(dict.fromkeys(one for one in found if one.lower() not in names and not one.isdigit()))
 
 
-def _reachable(every: Sequence[Stage], target: str) -> tuple[Stage, ...]:
+def reachable(every: Sequence[Stage], target: str) -> tuple[Stage, ...]:
     """The stages that a build of the target comes by, in the file's order; all of them for a target that is none."""
     numbers = {one.name: number for number, one in enumerate(every)} | {
         str(number): number for number in range(len(every))

@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 DATA_STEP = "Bring up the data services"
 """The step whose seconds say how long a data service was away."""
+START_STEP = "Start the release and wait until it is healthy"
+"""The step whose seconds say how long the slowest service took."""
 REPLACED = "replace"
 Built = TypeVar("Built")
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from deploy.engine import health
 from deploy.model.command import Command, sequence
 from deploy.model.errors import DeployError
+from deploy.model.journal import START_STEP
 from deploy.model.kinds import Kind
 from deploy.model.release import ReleaseRecord
 from deploy.release.change import Change
@@ -19,7 +20,7 @@ from deploy.ui.units import count
 class StartRelease(Action):
     """Starts every service that may run beside the old release's, and waits until all are healthy."""
 
-    title = "Start the release and wait until it is healthy"
+    title = START_STEP
 
     def __init__(self, change: Change) -> None:
         self._change = change

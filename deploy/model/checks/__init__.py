@@ -9,6 +9,7 @@ from deploy.model.checks.places import Needed, check_places, needed_on_host
 from deploy.model.checks.problem import Locate, Problem, place_of, require_none
 from deploy.model.checks.proof import check_proof
 from deploy.model.checks.schedule import check_schedule
+from deploy.model.checks.start_period import check_start_period
 
 __all__ = [
     "Locate",
@@ -23,6 +24,7 @@ __all__ = [
     "check_places",
     "check_proof",
     "check_schedule",
+    "check_start_period",
     "needed_on_host",
     "place_of",
     "require_none",

@@ -1,9 +1,24 @@
 """Mistakes that are found before they cost anything: one function each, in the order in which they are told."""
 
-from deploy.model.rules import development, exposure, privileges, release, secrets, staying_up
+from deploy.model.rules import (
+    contexts,
+    development,
+    exposure,
+    images,
+    privileges,
+    proxies,
+    readiness,
+    release,
+    secrets,
+    services,
+    staying_up,
+    variables,
+    volumes,
+)
 from deploy.model.rules.rule import Rule, Severity, examine
 from deploy.model.rules.subject import (
     ComposeFile,
+    ConfigFile,
     Context,
     Dockerfile,
     EnvFile,
@@ -45,13 +60,35 @@ RULES: tuple[Rule, ...] = (
     privileges.no_new_privileges,
     privileges.runs_as_root,
     privileges.writable_root,
-    staying_up.no_health_check,
+    services.fixed_port_scaled,
+    volumes.anonymous_volume,
+    volumes.data_folder,
+    volumes.tmpfs_data,
+    volumes.unwritten_volume,
+    volumes.unused_volume,
+    images.moving_tag,
+    images.end_of_life,
+    images.platform,
+    contexts.secrets_in_context,
+    contexts.secret_in_build_arg,
+    contexts.no_dockerignore,
+    variables.undefined_variable,
+    variables.missing_from_env,
+    variables.unused_variable,
+    variables.unknown_to_example,
+    proxies.limits_by_edge_address,
+    readiness.no_health_check,
+    readiness.depends_without_health,
+    readiness.short_stop_grace,
     staying_up.no_restart_policy,
+    staying_up.no_memory_limit,
+    staying_up.no_log_rotation,
 )
 
 __all__ = [
     "RULES",
     "ComposeFile",
+    "ConfigFile",
     "Context",
     "Dockerfile",
     "EnvFile",

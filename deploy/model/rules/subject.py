@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from deploy.model.dockerfile import instructions
+from deploy.model.kinds import Kind
 from deploy.model.places import Places
 from deploy.model.recipe import Recipe, read_recipe
 from deploy.model.stack import Service, Stack
@@ -122,7 +123,18 @@ class Context:
     """Relative to the project's folder."""
     has_ignore_file: bool
     secrets: tuple[str, ...]
-    """Files the build sees that look like secrets, relative to the folder."""
+    """Files the build sees that hold secrets, by what they are called and what is in them, relative to the folder."""
+    bulk: tuple[str, ...] = ()
+    """Folders at its top that the build sees and that are large and of no use to it: `.git`, `node_modules`."""
+
+
+@dataclass(frozen=True)
+class ConfigFile:
+    """A configuration file of a program that a service runs."""
+
+    path: str
+    """Relative to the project's folder."""
+    text: str
 
 
 @dataclass(frozen=True)
@@ -147,6 +159,8 @@ class Subject:
     """By service."""
     contexts: Mapping[str, Context] = field(default_factory=dict)
     """By service."""
+    nginx: Mapping[str, tuple[ConfigFile, ...]] = field(default_factory=dict)
+    """By service: what is mounted or built in below nginx's folder of settings."""
     today: dt.date = dt.date.min
     warnings: tuple[str, ...] = ()
     """Compose's own."""
@@ -182,6 +196,21 @@ class Subject:
         """
         texts = [text for file in self.files for text in texts_in(file.service(service.name).get(key))]
         return next((word for word in words if word and any(word in text for text in texts)), words[-1])
+
+    @property
+    def lasting(self) -> tuple[Service, ...]:
+        """Services that nobody can take to run once: all but jobs, and what may end and nobody counts on."""
+        awaited = {
+            other
+            for one in self.stack.services.values()
+            for other, how in (one.definition.get("depends_on") or {}).items()
+            if (how or {}).get("condition") != "service_completed_successfully"
+        }
+        return tuple(
+            one
+            for one in self.stack.services.values()
+            if one.kind != Kind.JOB and (one.kind != Kind.WEB or not one.may_end or one.name in awaited)
+        )
 
 
 def instructions_with_lines(text: str) -> Iterator[tuple[int, str, str]]:

@@ -1,0 +1,61 @@
+"""What a service's image is built by: the lines of its Dockerfile that its build comes by."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from deploy.model.dockerfile import Stage, reachable, stages
+from deploy.model.rules.subject import Subject, at
+from deploy.model.stack import Service
+
+_FROM_OTHER = re.compile(r"--from=\S+")
+
+
+@dataclass(frozen=True)
+class Line:
+    """An instruction of a stage that is built."""
+
+    word: str
+    rest: str
+    base: str
+    """What its stage starts from: an image, or another stage."""
+    own: bool
+    """Whether the image has what it makes: its stage is the last one, or below that one."""
+    path: tuple[str, ...]
+    place: str
+
+    @property
+    def takes_all(self) -> bool:
+        """Whether it copies the whole build context."""
+        words = [one for one in self.rest.split() if not one.startswith("--")]
+        other = _FROM_OTHER.search(self.rest)
+        return self.word in {"COPY", "ADD"} and not other and bool({".", "./"} & {*words[:-1]})
+
+
+def built_lines(service: Service, subject: Subject) -> Iterator[Line]:
+    """The instructions of the stages that a service's image needs, in the file's order. None for a foreign image."""
+    dockerfile = subject.dockerfiles.get(service.name)
+    if not dockerfile or not service.build:
+        return
+    every = stages(dockerfile.text, service.build.definition.get("args") or {})
+    needed, own = {*reachable(every, dockerfile.target)}, _own(every, dockerfile.target)
+    path = at(service, "build", "dockerfile" if service.build.inline is None else "dockerfile_inline")
+    number = -1
+    for line, word, rest in dockerfile.instructions():
+        number += word == "FROM"
+        if 0 <= number < len(every) and every[number] in needed:
+            stage = every[number]
+            yield Line(word, rest, stage.base, number in own, path, dockerfile.place(line))
+
+
+def _own(every: Sequence[Stage], target: str) -> set[int]:
+    """Numbers of the stages that an image is made of: the wanted one, and those that it stands on."""
+    names = {one.name: number for number, one in enumerate(every)}
+    number: int | None = names.get(target.lower(), len(every) - 1)
+    found: set[int] = set()
+    while number is not None and number >= 0 and number not in found:
+        found.add(number)
+        number = names.get(every[number].base.lower())
+    return found
