@@ -34,7 +34,7 @@ BULK = (".git", ".venv", "node_modules", "venv")
 _MOST_BYTES = 64 * 1024
 _BY_NAME = frozenset({".pfx", ".p12", ".jks", ".kdbx", ".pgpass", ".netrc", ".pypirc", "credentials"})
 """Names and suffixes of what is nothing but secrets, whatever is in it."""
-_PAIR = re.compile(r"^\s*(?:export\s+)?(\w+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s#]*))", re.MULTILINE)
+_PAIR = re.compile(r"^\s*(?:export\s+)?(\w+)[ \t]*=[ \t]*(?:\"([^\"]*)\"|'([^']*)'|([^\s#]*))", re.MULTILINE)
 
 
 def read_subject(

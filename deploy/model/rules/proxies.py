@@ -69,4 +69,4 @@ def _is_foreign(text: str) -> bool:
 
 def _bare(text: str) -> str:
     """Without comments; lines keep their numbers."""
-    return re.sub(r"(^|\s)#.*", "", text, flags=re.MULTILINE)
+    return re.sub(r"(^|[ \t])#.*", "", text, flags=re.MULTILINE)

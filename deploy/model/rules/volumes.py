@@ -69,15 +69,19 @@ class _Data:
     @property
     def misplaced(self) -> str:
         """A mount that was meant for the data and does not get it; empty when there is none."""
-        root = PurePosixPath("/", *PurePosixPath(self.declared).parts[1:4])
-        return next(
-            (
-                target
-                for target, kind in self.mounts.items()
-                if kind in {"volume", "bind"} and target != self.declared and PurePosixPath(target).is_relative_to(root)
-            ),
-            "",
+        folder = PurePosixPath(self.folder)
+        found = (
+            target
+            for target, kind in self.mounts.items()
+            if kind in {"volume", "bind"}
+            and (folder.is_relative_to(target) or PurePosixPath(target).is_relative_to(self.declared))
         )
+        return next(found, "")
+
+    @property
+    def wanted(self) -> str:
+        """Where a volume has to be mounted."""
+        return self.declared if PurePosixPath(self.folder).is_relative_to(self.declared) else self.folder
 
 
 def _databases(subject: Subject) -> Iterator[_Data]:
@@ -107,12 +111,12 @@ def _databases(subject: Subject) -> Iterator[_Data]:
 )
 def anonymous_volume(subject: Subject) -> Iterator[Problem]:
     for data in _databases(subject):
-        where, kind = data.lies_in
+        _, kind = data.lies_in
         if kind in {"anonymous", "container"} and not data.misplaced:
             inside = "in its container itself" if kind == "container" else "in a volume without a name"
             yield Problem(
                 f"{data.service.name} keeps its data ({data.folder}) {inside}, which goes with the container",
-                f"mount a volume with a name there: {data.service.name}_data:{where or data.folder}",
+                f"mount a volume with a name there: {data.service.name}_data:{data.wanted}",
                 path=at(data.service),
             )
 
@@ -135,7 +139,7 @@ def data_folder(subject: Subject) -> Iterator[Problem]:
             yield Problem(
                 f"{data.service.name} ({data.service.runs}) writes to {data.folder}, and not to what is mounted at "
                 f"{data.misplaced}",
-                f"mount it at {data.declared}",
+                f"mount it at {data.wanted}",
                 path=at(data.service, "volumes", data.misplaced),
             )
 
