@@ -15,6 +15,7 @@ from deploy.engine.subject import read_subject
 from deploy.model.checks import Problem, require_none
 from deploy.model.places import Places
 from deploy.model.rules import RULES, examine
+from deploy.model.rules.variables import UNSET
 from deploy.model.settings import Environment
 from deploy.model.stack import Stack
 
@@ -30,7 +31,7 @@ class Examined:
     """Where in the compose files something stands."""
     problems: tuple[Problem, ...]
     warnings: tuple[str, ...]
-    """Compose's own."""
+    """Compose's own, but for those that a rule tells of, with its place."""
 
     def notes(self, command: str) -> tuple[str, ...]:
         """What a plan tells: compose's warnings, those about this release, and how many others `command` shows.
@@ -61,7 +62,8 @@ def examine_project(
     subject = read_subject(
         compose, environment, root, stack, places, lines, example=example, missing=missing, warnings=warnings
     )
-    return Examined(stack, places, lines, examine(subject, RULES, environment.allow), warnings)
+    others = tuple(one for one in warnings if not UNSET.search(one))
+    return Examined(stack, places, lines, examine(subject, RULES, environment.allow), others)
 
 
 _IN_PLAN = frozenset(one.id for one in RULES if one.in_plan)

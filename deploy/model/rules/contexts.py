@@ -29,7 +29,7 @@ _PAIR = re.compile(r"(\w+)(?:=|\s+)(\"[^\"]*\"|'[^']*'|\S*)")
     "A build takes a secret into the image",
     why="""
     `COPY . .` takes every file that `.dockerignore` does not name. Whoever has the image, on a registry or on a host,
-    can read it, a later `RUN rm` changes nothing of that. Where no `COPY` takes it, it is warned of only.
+    can read it; a later `RUN rm` changes nothing of that. What only a step of the build takes is warned of.
     """,
     fix="Name it in `.dockerignore`; give it to the service by `env_file`, `secrets` or a mount.",
 )
@@ -37,21 +37,21 @@ def secrets_in_context(subject: Subject) -> Iterator[Problem]:
     seen: set[str] = set()
     for service in _builders(subject):
         context = subject.contexts[service.name]
-        copies = [line for line in built_lines(service, subject) if line.takes_all]
-        copy = next((line for line in copies if line.own), next(iter(copies), None))
+        lines = [*built_lines(service, subject)]
         for file in context.secrets:
             path = str(PurePosixPath(context.folder, file))
-            if path in seen:
+            copies = sorted((line for line in lines if line.takes(file)), key=lambda line: not line.own)
+            if path in seen or not copies:
                 continue
             seen.add(path)
-            kept = bool(copy and copy.own) and _certain(file)
-            does = "puts it into the image" if kept else "copies it" if copy else "sees it"
+            copy = copies[0]
             yield Problem(
-                f"{service.name}: {path} holds a secret, and the build {does}",
+                f"{service.name}: {path} holds a secret, and the build "
+                f"{'puts it into the image' if copy.own else 'copies it'}",
                 f"add {file} to {PurePosixPath(context.folder, '.dockerignore')}",
-                fatal=kept,
-                path=copy.path if copy else at(service, "build"),
-                place=copy.place if copy else "",
+                fatal=copy.own and copy.takes_all and _certain(file),
+                path=copy.path,
+                place=copy.place,
             )
 
 

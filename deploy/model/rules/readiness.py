@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
+from typing import Any
 
 from deploy.model.checks.problem import Problem
 from deploy.model.durations import seconds
@@ -33,16 +34,25 @@ _SLOW_TO_END = POSTGRES_IMAGES | {"mariadb", "mongo", "mysql", "mysql-server", "
 def no_health_check(subject: Subject) -> Iterator[Problem]:
     services = subject.stack.services
     awaited = {other for one in services.values() for other in one.definition.get("depends_on") or ()}
-    for service in subject.lasting:
-        matters = service in subject.stack.data or service.edge_ports or service.name in awaited
-        if not matters or _checked(service, subject):
-            continue
+    unchecked = [
+        one
+        for one in subject.lasting
+        if (one in subject.stack.data or one.edge_ports or one.name in awaited) and not _checked(one, subject)
+    ]
+    given = {one.name for one in unchecked if known_check(one.runs) and "no-health-check" not in one.options.allow}
+    for service in unchecked:
         check = known_check(service.runs)
+        # who waits for the start only would be what is found next
+        waits = {
+            one.name: {"depends_on": Tagged("!override", _mended(one, subject, given))}
+            for one in services.values()
+            if service.name in _early(one, subject, given)
+        }
         yield Problem(
             f"{service.name} has no health check: it counts as ready as soon as it runs",
             "add healthcheck: to the service",
             path=at(service),
-            overlay={"services": {service.name: {"healthcheck": check}}} if check else {},
+            overlay={"services": {service.name: {"healthcheck": check}, **waits}} if check else {},
         )
 
 
@@ -59,21 +69,8 @@ def no_health_check(subject: Subject) -> Iterator[Problem]:
 )
 def depends_without_health(subject: Subject) -> Iterator[Problem]:
     for service in subject.stack.services.values():
-        if image_name(service.runs) in FRONT_IMAGES:
-            continue
-        conditions = service.definition.get("depends_on") or {}
-        early = [
-            name
-            for name, how in conditions.items()
-            if (how or {}).get("condition", "service_started") == "service_started"
-            and name in subject.stack.services
-            and subject.stack.services[name].has_healthcheck
-        ]
-        mended = {
-            name: {**(how or {}), "condition": "service_healthy"} if name in early else dict(how or {})
-            for name, how in conditions.items()
-        }
-        for name in early:
+        mended = _mended(service, subject, frozenset())
+        for name in _early(service, subject, frozenset()):
             yield Problem(
                 f"{service.name} starts when {name} has started, and not when it is healthy",
                 f"depends_on: {{{name}: {{condition: service_healthy}}}}",
@@ -104,6 +101,28 @@ def short_stop_grace(subject: Subject) -> Iterator[Problem]:
                 path=at(service, "stop_grace_period") if given else at(service),
                 overlay={"services": {service.name: {"stop_grace_period": "60s"}}},
             )
+
+
+def _early(service: Service, subject: Subject, given: Container[str]) -> tuple[str, ...]:
+    """What a service waits for by its start only, of that which has a health check or is `given` one."""
+    if image_name(service.runs) in FRONT_IMAGES:
+        return ()
+    return tuple(
+        name
+        for name, how in (service.definition.get("depends_on") or {}).items()
+        if (how or {}).get("condition", "service_started") == "service_started"
+        and name in subject.stack.services
+        and (subject.stack.services[name].has_healthcheck or name in given)
+    )
+
+
+def _mended(service: Service, subject: Subject, given: Container[str]) -> dict[str, dict[str, Any]]:
+    """Its whole `depends_on`, waiting for health where there is a check of it."""
+    early = _early(service, subject, given)
+    return {
+        name: {**(how or {}), "condition": "service_healthy"} if name in early else dict(how or {})
+        for name, how in (service.definition.get("depends_on") or {}).items()
+    }
 
 
 def _checked(service: Service, subject: Subject) -> bool:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fnmatch
+import posixpath
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from deploy.model.dockerfile import Stage, reachable, stages
 from deploy.model.rules.subject import Subject, at
@@ -27,11 +30,23 @@ class Line:
     place: str
 
     @property
+    def taken(self) -> tuple[str, ...]:
+        """What it copies of the build's own context, as its author names it."""
+        if self.word not in {"COPY", "ADD"} or _FROM_OTHER.search(self.rest):
+            return ()
+        words = [one.strip("[],\"'") for one in self.rest.split() if not one.startswith("--")]
+        return tuple(words[:-1])
+
+    @property
     def takes_all(self) -> bool:
         """Whether it copies the whole build context."""
-        words = [one for one in self.rest.split() if not one.startswith("--")]
-        other = _FROM_OTHER.search(self.rest)
-        return self.word in {"COPY", "ADD"} and not other and bool({".", "./"} & {*words[:-1]})
+        return any(posixpath.normpath(one) in {".", "/"} for one in self.taken)
+
+    def takes(self, file: str) -> bool:
+        """Whether it copies a file of the context, by its name or with a folder."""
+        above = [file, *(str(one) for one in PurePosixPath(file).parents if one.name)]
+        wanted = [posixpath.normpath(one).lstrip("/") for one in self.taken]
+        return self.takes_all or any(fnmatch.fnmatchcase(path, one) for path in above for one in wanted)
 
 
 def built_lines(service: Service, subject: Subject) -> Iterator[Line]:

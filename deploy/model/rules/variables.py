@@ -12,7 +12,8 @@ from deploy.model.errors import nearest
 from deploy.model.rules.rule import Severity, rule
 from deploy.model.rules.subject import EnvFile, Subject, Tagged, references_in
 
-_UNSET = re.compile(r'"(\w+)" variable is not set')
+UNSET = re.compile(r'"(\w+)" variable is not set')
+"""Compose's warning, which may name a part of a password that has a dollar in it."""
 _OF_TOOLS = re.compile(r"(COMPOSE|DOCKER|BUILDKIT|BUILDX|DEPLOY|INVOKE|WINDLASS)_.*")
 """Variables that programs read, whatever the compose files ask for."""
 
@@ -29,9 +30,10 @@ _OF_TOOLS = re.compile(r"(COMPOSE|DOCKER|BUILDKIT|BUILDX|DEPLOY|INVOKE|WINDLASS)
     Set it in the env file, or give it a default: `${NAME:-}`; `${NAME:?}` makes compose refuse. A dollar that is meant
     is `$$` in a compose file, and stands between single quotes in an env file.
     """,
+    in_plan=True,
 )
 def undefined_variable(subject: Subject) -> Iterator[Problem]:
-    names = dict.fromkeys(name for warning in subject.warnings for name in _UNSET.findall(warning))
+    names = dict.fromkeys(name for warning in subject.warnings for name in UNSET.findall(warning))
     references = [one for file in subject.files for one in file.references]
     for name in names:
         by = next((one for one in references if one.name == name and one.default is None), None)
@@ -44,7 +46,8 @@ def undefined_variable(subject: Subject) -> Iterator[Problem]:
             )
         elif subject.env and (inside := _asks(name, subject.env)):
             yield Problem(
-                f"{inside} has ${name} in its value, which compose takes to be a variable, and a blank one",
+                # without the name that compose made of it: it is a part of the value
+                f"the value of {inside} has a dollar: compose takes what follows to be a variable, and a blank one",
                 f"put the value of {inside} between single quotes",
                 place=subject.env.place(inside),
             )
