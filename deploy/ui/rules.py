@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePath
 from textwrap import indent
 from typing import Any
+from urllib.parse import quote
 
 from deploy.model.checks import Locate, Problem, place_of
 from deploy.model.rules import Rule, Severity
@@ -61,7 +62,10 @@ def problem_documents(problems: Iterable[Problem], locate: Locate) -> list[dict[
 
 
 def sarif(problems: Iterable[Problem], rules: Sequence[Rule], locate: Locate, version: str) -> dict[str, Any]:
-    """A log of the Static Analysis Results Interchange Format, 2.1.0 (OASIS)."""
+    """A log of the Static Analysis Results Interchange Format, 2.1.0 (OASIS).
+
+    What comes from no file is told at the services of the compose file: scanners take no result without a place.
+    """
     known = {one.id: number for number, one in enumerate(rules)}
     driver = {
         "name": "Windlass",
@@ -77,7 +81,8 @@ def sarif(problems: Iterable[Problem], rules: Sequence[Rule], locate: Locate, ve
             for one in rules
         ],
     }
-    results = [_result(one, known, _parted(place_of(one, locate))) for one in problems]
+    anywhere = locate(("services",))
+    results = [_result(one, known, _parted(place_of(one, locate) or anywhere)) for one in problems]
     return {"$schema": SARIF, "version": "2.1.0", "runs": [{"tool": {"driver": driver}, "results": results}]}
 
 
@@ -92,7 +97,7 @@ def _result(one: Problem, known: dict[str, int], place: tuple[str, int | None]) 
     if one.rule in known:
         result["ruleIndex"] = known[one.rule]
     if file:
-        location: dict[str, Any] = {"artifactLocation": {"uri": PurePath(file).as_posix()}}
+        location: dict[str, Any] = {"artifactLocation": {"uri": _uri(file)}}
         if line:
             location["region"] = {"startLine": line}
         result["locations"] = [{"physicalLocation": location}]
@@ -138,6 +143,12 @@ services:
 
 or for the whole environment, `allow: {RULE: reason}` under `deploy.environments.prod` in `invoke.yaml`.
 """
+
+
+def _uri(file: str) -> str:
+    """A path as RFC 3986 has it: one that is relative to the project's folder stays so."""
+    path = PurePath(file)
+    return path.as_uri() if path.is_absolute() else quote(path.as_posix())
 
 
 def _plain(text: str) -> str:

@@ -18,7 +18,7 @@ _BELIEVES = re.compile(r"^\s*(set_real_ip_from|real_ip_header)\s", re.MULTILINE)
 @rule(
     "limits-by-edge-address",
     Severity.WARNING,
-    "nginx counts all visitors as one",
+    "A limit of nginx counts all visitors as one",
     why="""
     Requests come to nginx from the edge, which is one address: a limit by `$binary_remote_addr` is one that all
     visitors share, so that a busy one locks everybody out. `allow` and `deny` let in everybody or nobody.
