@@ -93,7 +93,7 @@ def unused_variable(subject: Subject) -> Iterator[Problem]:
     for name in dict.fromkeys(one.name for one in subject.env.variables):
         if name not in used | known and not _OF_TOOLS.fullmatch(name):
             yield Problem(
-                f"{name} is used by no compose file",
+                f"{name} is used by no compose file of {subject.environment}",
                 _meant(name, unset) or "take it out",
                 place=subject.env.place(name),
             )
