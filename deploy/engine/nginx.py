@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 
 from deploy.engine.dockerfiles import recipe_of
@@ -13,7 +14,7 @@ from deploy.model.stack import Service, Stack
 
 FOLDERS = ("/etc/nginx", "/etc/angie", "/usr/local/openresty/nginx/conf")
 MOST_FILES = 50
-_MOST_BYTES = 256 * 1024
+_MOST_CHARS = 256 * 1024
 
 
 def nginx_files(stack: Stack, root: Path) -> Mapping[str, tuple[ConfigFile, ...]]:
@@ -53,16 +54,16 @@ def _files(source: Path) -> Iterator[Path]:
     if source.is_file():
         yield source
     elif source.is_dir():
-        yield from [path for path in sorted(source.rglob("*")) if path.is_file()][:MOST_FILES]
+        yield from sorted(islice((path for path in source.rglob("*") if path.is_file()), MOST_FILES))
 
 
 def _text(path: Path) -> str:
     """Empty for what is no text or cannot be read."""
     try:
-        text = path.read_bytes()[:_MOST_BYTES].decode()
+        with path.open(encoding="utf-8") as stream:
+            return stream.read(_MOST_CHARS)
     except (OSError, UnicodeDecodeError):
         return ""
-    return text
 
 
 def _relative(path: Path, root: Path) -> str:

@@ -200,3 +200,11 @@ def test_files_of_another_context_are_followed(tmp_path: Path) -> None:
     )
 
     assert [one.place for one in problems] == ["setup/nginx.conf:2"]
+
+
+def test_what_is_no_text_is_left_alone(tmp_path: Path) -> None:
+    service = mounted(tmp_path)
+    (tmp_path / "conf" / "dhparam.bin").write_bytes(b"\xff\xfe\x00limit_req_zone $remote_addr")
+    (tmp_path / "conf" / "gone.conf").symlink_to("nowhere")
+
+    assert len(found(tmp_path, "limits-by-edge-address", "FROM nginx:1.30\n", **service)) == 1
