@@ -12,8 +12,8 @@ from deploy.engine.compose import ComposeProject
 from deploy.engine.context import ignore_file, ignore_rules
 from deploy.engine.dockerfiles import dockerfile_text
 from deploy.engine.lines import SourceLines
-from deploy.model.command import Command
 from deploy.engine.nginx import nginx_files
+from deploy.model.command import Command
 from deploy.model.dockerignore import IgnoreRules
 from deploy.model.findings import placeholders
 from deploy.model.places import Places
