@@ -98,7 +98,7 @@ def test_a_stack_is_clean_and_what_is_broken_in_its_twin_is_found_at_its_line(ch
     project = Project(checkout, "shop", {"INVOKE_DEPLOY_STACK": twin.stack})
     own = checkout / "compose" / twin.stack / ".env.example"
     example = (own if own.is_file() else checkout / ".env.example").read_text()
-    (checkout / ".env.prod").write_text(re.sub(r"(?m)^([A-Z_]+)=<random.*$", rf"\1={SECRET}", example))
+    (checkout / ".env.prod").write_text(re.sub(r"(?m)^([A-Z_]+)=<random.*$", rf"\1={SECRET}\1", example))
 
     assert [one for one in problems(project) if not one["allowed"]] == []
 
