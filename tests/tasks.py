@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from deploy.engine.bases import BaseImages
@@ -14,9 +14,12 @@ from deploy.tasks.app import App
 from deploy.tasks.base import task
 
 SUITES = ("lint", "unit", "stack", "lab")
+ENGINE = ("stack", "lab")
 FAULTS = "faults"
 """Every fault at every step of a deploy: half an hour, on demand."""
 BIN = Path(sys.executable).parent
+AT_ONCE = 4
+"""Files of tests that run at the same time: much of them is waiting, for health checks and for links that are slow."""
 
 
 @task(
@@ -34,34 +37,44 @@ def test(app: App, suite: str = "", keyword: str = "", yes: bool = False) -> Non
     if suite and suite not in (*SUITES, FAULTS):
         raise UsageError(f"there is no suite '{suite}'", nearest(suite, (*SUITES, FAULTS)))
     wanted = (suite,) if suite else SUITES
-    if {"stack", "lab", FAULTS} & set(wanted):
+    if {*ENGINE, FAULTS} & set(wanted):
         app.require_engine(yes=yes)
         images = BaseImages(app.shell(), app.console, app.root)
         images.ensure(("debian:trixie-slim", *images.made_here()))
-    failed = [name for name in wanted if not all(_run(app, command) for command in _commands(name, keyword))]
+    failed = [name for name, commands in _runs(wanted, keyword) if not all(_run(app, one) for one in commands)]
     if failed:
-        raise DeployError(f"failed: {', '.join(failed)}", f"again, alone: inv test --suite {failed[0]}")
+        raise DeployError(f"failed: {', '.join(failed)}", f"again, alone: inv test --suite {failed[0].split()[0]}")
     app.console.good(f"Passed: {', '.join(wanted)}.")
 
 
-def _commands(suite: str, keyword: str) -> Iterator[list[str]]:
-    if suite == "lint":
+def _runs(suites: Sequence[str], keyword: str) -> Iterator[tuple[str, Iterator[list[str]]]]:
+    """What to run, one after the other; what needs an engine shares one run, so that no processor rests at its end."""
+    engine = [name for name in suites if name in ENGINE]
+    for name in suites:
+        if name not in ENGINE:
+            yield name, _commands([name], keyword)
+    if engine:
+        yield " and ".join(engine), _commands(engine, keyword)
+
+
+def _commands(suites: Sequence[str], keyword: str) -> Iterator[list[str]]:
+    if "lint" in suites:
         yield [str(BIN / "ruff"), "check", "."]
         yield [str(BIN / "ruff"), "format", "--check", "."]
         yield [str(BIN / "mypy")]
         return
     select = ["-k", keyword] if keyword else []
     common = [str(BIN / "pytest"), "-q", "--durations=5", *select]
-    if suite == FAULTS:
+    if FAULTS in suites:
         yield [*common, "tests/lab/test_faults.py", "-rP", *_side_by_side(3, "load")]
-    elif suite == "lab":
-        yield [*common, "tests/lab", "-m", "not matrix", *_side_by_side(2, "loadfile")]
+    elif "unit" in suites:
+        yield [*common, "tests/unit"]
     else:
-        yield [*common, f"tests/{suite}"]
+        yield [*common, *(f"tests/{name}" for name in suites), "-m", "not matrix", *_side_by_side(AT_ONCE, "loadfile")]
 
 
 def _side_by_side(workers: int, how: str) -> list[str]:
-    """Several at once, each with hosts of its own: much of a deploy is waiting."""
+    """Several at once, each with hosts of its own."""
     return ["--numprocesses", str(workers), "--dist", how]
 
 

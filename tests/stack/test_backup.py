@@ -388,14 +388,14 @@ def test_an_unknown_backup_is_answered_with_those_there_are(database: Project) -
 def test_a_drill_restores_into_a_server_of_its_own_and_leaves_nothing(database: Project) -> None:
     database.inv("db.backup")
     name = manifests(database)[-1]["id"]
-    before = docker("ps", "--all", "--quiet"), docker("volume", "ls", "--quiet")
+    label = ("--quiet", "--filter", f"label=windlass.scratch={database.name}-dev")
 
     done = database.inv("db.drill")
 
     assert f"{name} is proved" in done.stderr
     newest = json.loads(database.inv("db.backups", "--json").stdout)[-1]
     assert (newest["id"], newest["proved"], newest["proof"]["problems"]) == (name, True, [])
-    assert (docker("ps", "--all", "--quiet"), docker("volume", "ls", "--quiet")) == before
+    assert (docker("ps", "--all", *label), docker("volume", "ls", *label)) == ("", "")
 
 
 def test_a_drill_that_was_killed_is_swept_by_the_next_one(database: Project) -> None:
