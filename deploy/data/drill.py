@@ -21,9 +21,10 @@ from deploy.data.qdrant_store import prove_recovers, scratch_qdrant
 from deploy.data.redis_store import prove_loads
 from deploy.data.repository import Repository, Stored
 from deploy.data.store import Restoring
-from deploy.model.backup import Part, Proof, StoreKind
+from deploy.model.backup import Part, StoreKind
 from deploy.model.command import Command
 from deploy.model.errors import CommandError, DeployError, UsageError
+from deploy.model.proof import Proof
 from deploy.shell import Shell
 from deploy.shell.packaged import packaged
 from deploy.ui import Console, Step

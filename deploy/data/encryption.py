@@ -53,8 +53,8 @@ def decrypted(
 def _decrypt(repository: Repository, backup: Manifest, parts: Sequence[Part], identity: str, step: Step) -> None:
     """Decrypt parts, with the roles that their databases belong to."""
     key = _key(identity)
-    services = {part.service for part in parts}
-    needed = [one for one in backup.parts if one in parts or (one.kind in ACCOUNTS and one.service in services)]
+    services, files = {part.service for part in parts}, {part.file for part in parts}
+    needed = [one for one in backup.parts if one.file in files or (one.kind in ACCOUNTS and one.service in services)]
     for part in needed:
         step.show(part.title)
         if repository.sha256(backup, part) != part.sha256:
@@ -64,7 +64,7 @@ def _decrypt(repository: Repository, backup: Manifest, parts: Sequence[Part], id
     except CommandError as error:
         if "no identity matched" in error.stderr:
             raise UsageError(
-                f"the key in {identity} cannot decrypt {backup.id}", "encrypt.identity in invoke.yaml names another"
+                f"the key in {identity} cannot decrypt {backup.id}", "encryption.identity in invoke.yaml names another"
             ) from error
         raise DeployError(f"{backup.id} could not be decrypted", details=error.stderr) from error
     step.result = size(sum(part.size_bytes for part in needed))
@@ -73,9 +73,11 @@ def _decrypt(repository: Repository, backup: Manifest, parts: Sequence[Part], id
 def _key(identity: str) -> bytes:
     if not identity:
         raise UsageError(
-            "the backup is encrypted, and no key is named", "name its file: encrypt.identity under the environment"
+            "the backup is encrypted, and no key is named", "name its file: encryption.identity under the environment"
         )
     try:
         return Path(identity).expanduser().read_bytes()
     except OSError as error:
-        raise UsageError(f"{identity}: the key cannot be read ({error.strerror})", "check encrypt.identity") from error
+        raise UsageError(
+            f"{identity}: the key cannot be read ({error.strerror})", "check encryption.identity"
+        ) from error

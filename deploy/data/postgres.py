@@ -25,32 +25,33 @@ END = f"{SEPARATOR}end"
 SERVERS_OWN = "postgres"
 """The database that every server has, for statements that cannot be run in the one they are about."""
 
-# Texts of rows must be the same on every server, whatever its own settings are.
-_SAME_TEXT = """
+SAME_TEXT = """
     SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'postgres'; SET extra_float_digits = 3;
     SET bytea_output = 'hex'; SET xmlbinary = 'base64'; SET lc_monetary = 'C';
     SET search_path = pg_catalog;
 """
-# Ordinary tables with rows of their own: partitions count, their parents do not, and extensions look after theirs. The
-# checksum is a sum of hashes of the rows: the same for the same rows in any order.
+"""Texts of rows must be the same on every server, whatever its own settings are."""
+CHECKSUM = "coalesce(sum(pg_catalog.hashtextextended((windlass_row.*)::text, 0)::numeric), 0)"
+"""Of `windlass_row`, a table: the same for the same rows in any order."""
+# Ordinary tables with rows of their own: partitions count, their parents do not, and extensions look after theirs.
 _TABLES = """
     SELECT format('SELECT %L, count(*), {checksum} FROM %I.%I AS windlass_row',
                   n.nspname || '.' || c.relname, n.nspname, c.relname)
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind = 'r' AND c.relpersistence <> 't'
       AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg_toast%'
-      AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')
+      AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e'){named}
     ORDER BY 1 \\gexec
 """
-_COUNTED = _TABLES.format(checksum="''''")
-_SUMMED = _TABLES.format(checksum="coalesce(sum(pg_catalog.hashtextextended((windlass_row.*)::text, 0)::numeric), 0)")
+_UNSUMMED = "''''"
+_SUMMED = _TABLES.format(checksum=CHECKSUM, named="")
 # without those that a restore has kept or was making
 _DATABASES = """
     SELECT datname FROM pg_catalog.pg_database
     WHERE datallowconn AND NOT datistemplate AND datname !~ '_(before|restore)_[0-9]{14}$'
     ORDER BY datname
 """
-SUMMED = f"{_SAME_TEXT}{_SUMMED}"
+SUMMED = f"{SAME_TEXT}{_SUMMED}"
 """Gives name, rows and checksum of every table of a database, the same on every server."""
 _USED = """
     SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -127,11 +128,22 @@ class Postgres:
         return tuple(name for name in names if name != SERVERS_OWN or self.query(_USED, name))
 
     def tables(
-        self, database: str | None = None, *, checksums: bool = False, lock_timeout: str = LOCK_TIMEOUT
+        self,
+        database: str | None = None,
+        *,
+        checksums: bool = False,
+        lock_timeout: str = LOCK_TIMEOUT,
+        only: Iterable[str] | None = None,
     ) -> dict[str, Content]:
-        """Rows of every table, and checksums. Raises CommandError when a table stays locked for `lock_timeout`."""
-        asked = SUMMED if checksums else _COUNTED
-        return contents_of(self.query(f"SET lock_timeout = '{lock_timeout}';{asked}", database))
+        """Rows of every table, or of those that are named, and checksums.
+
+        Raises CommandError when a table stays locked for `lock_timeout`.
+        """
+        names = None if only is None else ", ".join(map(literal, only))
+        named = "" if names is None else f"\n      AND n.nspname || '.' || c.relname = ANY (ARRAY[{names}]::text[])"
+        asked = _TABLES.format(checksum=CHECKSUM if checksums else _UNSUMMED, named=named)
+        same_text = SAME_TEXT if checksums else ""
+        return contents_of(self.query(f"SET lock_timeout = '{lock_timeout}';{same_text}{asked}", database))
 
     def session(self, database: str) -> Process:
         """`psql` that reads statements for as long as its caller writes them."""
@@ -144,7 +156,7 @@ class Postgres:
             begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\nSELECT pg_export_snapshot();\n"
             # one process of the server counts, however many it has: it is there for others
             gently = f"SET lock_timeout = '{LOCK_TIMEOUT}'; SET max_parallel_workers_per_gather = 0;"
-            session.write(f"{gently}{_SAME_TEXT}{begin}".encode())
+            session.write(f"{gently}{SAME_TEXT}{begin}".encode())
             answers = lines_of(session.read)
 
             def failed() -> DeployError:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 from deploy.data.postgres import SERVERS_OWN, Postgres, identifier, literal
+from deploy.data.postgres_tables import replace_rows, require_alike, require_tables, tables_called
 from deploy.data.repository import Writing
 from deploy.data.store import DatabaseStore, Prepared, Restoring, wrong
 from deploy.model.backup import Content, Part, StoreKind, difference, file_name, major_version
+from deploy.model.chosen import SomeTables
 from deploy.model.command import Command
 from deploy.model.errors import CommandError, DeployError
+from deploy.ui import Step
+from deploy.ui.units import count
 
 EXPECTED_SHARE = 0.6
 """A dump's bytes, as a share of the database's own."""
@@ -100,6 +104,9 @@ class PostgresStore(DatabaseStore):
             )
 
     def contents(self, part: Part) -> Mapping[str, Content]:
+        if isinstance(part, SomeTables):
+            require_tables(self.server, part)
+            return self.server.tables(part.name, lock_timeout="3s", only=part.contents)
         if part.kind == StoreKind.ROLES or not self.server.exists(part.name):
             return {}
         return self.server.tables(part.name, lock_timeout="3s")
@@ -110,7 +117,12 @@ class PostgresStore(DatabaseStore):
     def prepare(self, part: Part, restoring: Restoring) -> Prepared:
         if part.kind == StoreKind.ROLES:
             return _nothing(part)
-        return self.prepare_as(f"{part.name}_restore_{restoring.mark}", part, restoring)
+        fresh = f"{part.name}_restore_{restoring.mark}"
+        return (
+            self._prepare_rows(fresh, part, restoring)
+            if isinstance(part, SomeTables)
+            else self.prepare_as(fresh, part, restoring)
+        )
 
     def prepare_as(self, fresh: str, part: Part, restoring: Restoring) -> Prepared:
         server, step = self.server, restoring.step
@@ -120,11 +132,14 @@ class PostgresStore(DatabaseStore):
         try:
             step.show(f"{part.title}: restoring beside")
             self._create(part, fresh)
-            command = server.program("pg_restore", "--exit-on-error", "--no-password", "--dbname", fresh)
-            server.shell.run(restoring.feed(part, command), on_line=step.show)
+            if isinstance(part, SomeTables):
+                self._load(part, fresh, restoring, ("--section=pre-data",), ("--data-only", *_named(part.contents)))
+            else:
+                self._load(part, fresh, restoring, ())
             server.query("ANALYZE", fresh)
             step.show(f"{part.title}: comparing")
-            if problems := difference(part.contents, server.tables(fresh, checksums=True)):
+            only = part.contents if isinstance(part, SomeTables) else None
+            if problems := difference(part.contents, server.tables(fresh, checksums=True, only=only)):
                 raise wrong(part, problems)
         except CommandError as error:
             self._drop(fresh)
@@ -134,6 +149,24 @@ class PostgresStore(DatabaseStore):
             raise
         return Prepared(part, lambda _: self._swap(part.name, fresh, spare), lambda: self._drop(fresh))
 
+    def _prepare_rows(self, fresh: str, part: SomeTables, restoring: Restoring) -> Prepared:
+        """Some tables in a database beside, of which only rows are taken over: see `replace_rows`."""
+        live = require_tables(self.server, part)
+        beside = self.prepare_as(fresh, part, restoring)
+        try:
+            require_alike(part, live, tables_called(self.server, fresh, tuple(live)))
+        except BaseException:
+            beside.discard()
+            raise
+
+        def swap(step: Step) -> str:
+            step.show(f"{part.title}: {count(part.count, 'row')}")
+            replace_rows(self.server, part, fresh, live)
+            beside.discard()
+            return ""
+
+        return Prepared(part, swap, beside.discard)
+
     def outline(self, part: Part, restoring: Restoring) -> Prepared:
         """A database like a part's, in a moment whatever its size: every table, but rows only in those with few.
 
@@ -141,18 +174,21 @@ class PostgresStore(DatabaseStore):
         For a server that is thrown away. Raises DeployError.
         """
         fresh, spare = f"{part.name}_restore_{restoring.mark}", f"{part.name}{SPARE_MARK}{restoring.mark}"
-        few = (name for name, content in part.contents.items() if 0 < content.count <= FEW_ROWS)
-        tables = tuple(dict.fromkeys(f"--table={name.partition('.')[2]}" for name in few))
-        steps = [("--section=pre-data",), *([("--data-only", *tables)] if tables else [])]
+        few = [name for name, content in part.contents.items() if 0 < content.count <= FEW_ROWS]
+        rows = [("--data-only", *_named(few))] if few else []
         try:
             self._create(part, fresh)
-            for words in steps:
-                options = ("--exit-on-error", "--no-password", *words, "--dbname", fresh)
-                command = self.server.program("pg_restore", *options)
-                self.server.shell.run(restoring.feed(part, command), on_line=restoring.step.show)
+            self._load(part, fresh, restoring, ("--section=pre-data",), *rows)
         except CommandError as error:
             raise DeployError(f"{part.title} could not be restored", details=error.stderr) from error
         return Prepared(part, lambda _: self._swap(part.name, fresh, spare), lambda: self._drop(fresh))
+
+    def _load(self, part: Part, fresh: str, restoring: Restoring, *steps: Sequence[str]) -> None:
+        """Let `pg_restore` fill a database from a part, once for the words of each step."""
+        for words in steps:
+            options = ("--exit-on-error", "--no-password", *words, "--dbname", fresh)
+            command = self.server.program("pg_restore", *options)
+            self.server.shell.run(restoring.feed(part, command), on_line=restoring.step.show)
 
     def _drop(self, name: str) -> None:
         self.server.execute(f"DROP DATABASE IF EXISTS {identifier(name)} WITH (FORCE)")
@@ -213,6 +249,13 @@ def verify_readable(
     read = server.shell.run(fed(server.program("pg_restore", "--file=/dev/null")), check=False)
     if not read.ok:
         raise DeployError(f"{title}: the dump cannot be read to its end", "it is not a backup", details=read.stderr)
+
+
+def _named(tables: Iterable[str]) -> tuple[str, ...]:
+    """What tells `pg_restore` to take these tables: some more where schemas have tables of the same names."""
+    pairs = [name.partition(".")[::2] for name in tables]
+    words = [*(f"--schema={schema}" for schema, _ in pairs), *(f"--table={table}" for _, table in pairs)]
+    return tuple(dict.fromkeys(words))
 
 
 def _nothing(part: Part) -> Prepared:

@@ -8,9 +8,10 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from deploy.model.backup import PARTIAL_SUFFIX, Label, Manifest, Part, Proof, StoreKind
+from deploy.model.backup import PARTIAL_SUFFIX, Label, Manifest, Part, StoreKind
 from deploy.model.command import Command
 from deploy.model.errors import CommandError, DeployError, UsageError
+from deploy.model.proof import Proof
 from deploy.model.settings import Environment
 from deploy.shell import Completed, OnLine, Shell
 from deploy.shell.base import CHUNK_BYTES, lines_of

@@ -42,7 +42,10 @@ def check_backup(repository: Repository, stored: Stored, pairs: Pairs) -> None:
 
 
 def loss(pairs: Pairs) -> tuple[str, ...]:
-    """What restoring would change, table by table and folder by folder, in words."""
+    """What restoring would change, table by table and folder by folder, in words.
+
+    Raises DeployError for a part that nothing there can take.
+    """
     lines: list[str] = []
     for part, store in pairs:
         try:
@@ -51,7 +54,7 @@ def loss(pairs: Pairs) -> tuple[str, ...]:
             lines.append(f"{part.title}: what would be lost cannot be counted: somebody holds a lock on a table")
             continue
         lines += [
-            f"{part.title} {name}: {_there(live.get(name))} now, {_there(part.contents.get(name))} after"
+            f"{part.place} {name}: {_there(live.get(name))} now, {_there(part.contents.get(name))} after"
             for name in sorted({*live, *part.contents})
             if _there(live.get(name)) != _there(part.contents.get(name))
         ]

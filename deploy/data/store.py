@@ -82,7 +82,9 @@ class Store(ABC):
 
     @abstractmethod
     def contents(self, part: Part) -> Mapping[str, Content]:
-        """What is there now in the place of a part, without checksums. Raises CommandError when it cannot be told."""
+        """What is there now in the place of a part, without checksums. Raises CommandError when it cannot be told,
+        and DeployError where nothing is there that could take a part of a database.
+        """
 
     @abstractmethod
     def prepare(self, part: Part, restoring: Restoring) -> Prepared:

@@ -1,4 +1,4 @@
-"""Recovery points: the manifest that makes a folder of files a backup, and what is known of how well it restores."""
+"""Recovery points: the manifest that makes a folder of files a backup."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import dataclasses
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from deploy.model.errors import DeployError, UsageError
+from deploy.model.errors import DeployError
 
 SCHEMA = 2
 PARTIAL_SUFFIX = ".partial"
@@ -86,9 +86,14 @@ class Part:
     """What restoring needs to know, by store: image, versions, encoding, owner, where it is mounted."""
 
     @property
-    def title(self) -> str:
-        """`db/timetracker`, `redis`, `web/media`: how users name it."""
+    def place(self) -> str:
+        """`db/timetracker`, `redis`, `web/media`: the store that it is of."""
         return f"{self.service}/{self.name}" if self.name else self.service
+
+    @property
+    def title(self) -> str:
+        """How users name it."""
+        return self.place
 
     @property
     def count(self) -> int:
@@ -170,39 +175,6 @@ class Manifest:
 def _part(raw: dict[str, Any]) -> Part:
     contents = {name: Content(**one) for name, one in raw["contents"].items()}
     return Part(**raw | {"kind": StoreKind(raw["kind"]), "contents": contents})
-
-
-@dataclass(frozen=True)
-class Proof:
-    """A backup was restored into a scratch and compared: when, how long it took, and what was wrong."""
-
-    at: datetime
-    by: str
-    recover_s: float
-    """From nothing to restored and compared, every part of it."""
-    parts: tuple[str, ...]
-    """Titles of those that were restored."""
-    problems: tuple[str, ...] = ()
-
-    @property
-    def ok(self) -> bool:
-        return not self.problems
-
-    def to_json(self) -> str:
-        return json.dumps(dataclasses.asdict(self) | {"at": self.at.isoformat()}, ensure_ascii=False)
-
-    @classmethod
-    def from_json(cls, text: str) -> Proof:
-        """Raises ValueError, KeyError or TypeError for a text that is none of ours."""
-        raw = json.loads(text)
-        return cls(
-            **raw
-            | {
-                "at": datetime.fromisoformat(raw["at"]),
-                "parts": tuple(raw["parts"]),
-                "problems": tuple(raw["problems"]),
-            }
-        )
 
 
 def by_hand(part: Part) -> list[str]:
@@ -299,14 +271,3 @@ def _differs(name: str, wanted: Content | None, found: Content | None) -> str:
     if wanted.checksum and found.checksum and wanted.checksum != found.checksum:
         return f"{name}: as many as there should be ({found.count}), but not the same"
     return ""
-
-
-def chosen(parts: Iterable[Part], only: Iterable[str]) -> tuple[Part, ...]:
-    """The parts that users name; all without a name. Raises UsageError for a name that is none's."""
-    parts, only = tuple(parts), tuple(only)
-    for word in only:
-        if not any(part.is_called(word) for part in parts):
-            raise UsageError(
-                f"--only {word}: the backup has no such part", f"it has {', '.join(part.title for part in parts)}"
-            )
-    return tuple(part for part in parts if not only or any(part.is_called(word) for word in only))

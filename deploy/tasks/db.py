@@ -14,7 +14,8 @@ from deploy.data.drill import Drill
 from deploy.data.find import made_by_applications, one_database, store_kind
 from deploy.data.mysql import Mysql
 from deploy.data.repository import LATEST
-from deploy.model.backup import Label, StoreKind, chosen
+from deploy.model.backup import Label, StoreKind
+from deploy.model.chosen import chosen
 from deploy.model.command import Command
 from deploy.model.errors import DeployError, UsageError
 from deploy.model.retention import retained

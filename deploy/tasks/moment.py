@@ -13,7 +13,8 @@ from deploy.data.encryption import decrypted
 from deploy.data.postgres_store import PostgresStore
 from deploy.data.repository import Writing
 from deploy.data.store import Store
-from deploy.model.backup import Label, Manifest, Part, StoreKind, chosen
+from deploy.model.backup import Label, Manifest, Part, StoreKind
+from deploy.model.chosen import home
 from deploy.model.errors import DeployError, UsageError
 from deploy.model.wal import Base, Segment, Span, bases_of, needless, parse_moment, told_spans
 from deploy.shell.packaged import packaged
@@ -73,7 +74,7 @@ def _wanted(place: Place, manifests: Sequence[Manifest], only: Sequence[str]) ->
             "inv db.backup on that comes after a deploy with it",
         )
     known = [part for one in manifests for part in one.parts if part.kind in {StoreKind.POSTGRES, StoreKind.ROLES}]
-    services = {part.service for part in chosen(known, only)} if only else set(place.wanted.receiving)
+    services = {home(known, word).service for word in only} if only else set(place.wanted.receiving)
     if strange := sorted(services - set(place.wanted.receiving)):
         raise UsageError(f"{', '.join(strange)} keeps no WAL", f"--at is for {', '.join(place.wanted.receiving)}")
     found = tuple(store for store in place.bases() if store.service in services)

@@ -10,7 +10,8 @@ from deploy.data.encryption import decrypted
 from deploy.data.repository import Stored
 from deploy.data.restore import Pairs, check_backup, loss, pair, restore
 from deploy.data.store import DatabaseStore, Restoring
-from deploy.model.backup import ACCOUNTS, DATABASES, Label, StoreKind, chosen
+from deploy.model.backup import ACCOUNTS, DATABASES, Label, StoreKind
+from deploy.model.chosen import SomeTables, chosen_tables
 from deploy.model.errors import DeployError, UsageError
 from deploy.model.settings import LOCAL
 from deploy.tasks.app import App
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     | {
         "backup": BACKUP_HELP,
         "at": AT_HELP,
-        "only": ONLY_HELP,
+        "only": f"{ONLY_HELP}; or a table of PostgreSQL: db/shop/orders, db/shop/audit.orders",
         "into": "a new database for what is restored, beside the live one, which stays as it is",
         "safety": "take a backup of what is live first",
         "yes": YES_HELP,
@@ -53,7 +54,8 @@ def restore_(
 ) -> None:
     """Restore a backup: beside what is live first, compared with its manifest, then swapped in.
 
-    Shows what would be lost, asks, and backs up what is live. A database that was live is kept under another name.
+    Shows what would be lost, asks, and backs up what is live. A database that was live is kept under another name; of
+    single tables (--only db/shop/orders) the rows are replaced, and the other tables are left alone.
     Users get the maintenance page for the swap. One that is only off-site is brought back first. With --at in place of
     a backup: databases as they were at any moment, where their WAL is kept (x-deploy.point_in_time).
     Example: inv db.restore latest, or inv db.restore --at '2026-11-21 10:05' --env prod --host app1
@@ -66,7 +68,7 @@ def restore_(
             backup = recover(app, place, moment, only)
         with app.console.step("Check the backup") as step:
             stored = find(app, place, backup)
-            parts = [one for one in chosen(stored.manifest.parts, only) if one.kind != StoreKind.BASE]
+            parts = [one for one in chosen_tables(stored.manifest.parts, only) if one.kind != StoreKind.BASE]
             if not parts:
                 raise UsageError("a base is nothing to restore by itself", "inv db.restore --at TIME goes on from it")
             pairs = pair(stored, parts, place.stores())
@@ -148,6 +150,7 @@ def _beside(app: App, place: Place, stored: Stored, pairs: Pairs, into: str) -> 
     ):
         store.prepare_as(into, part.plain, Restoring(repository, manifest, "", step))
         step.result = f"{count(part.count, 'row')} are equal"
-    app.console.good(f"{into} on {place.where} is {part.title} as it was in {stored.manifest.id}.")
+    rest = "; its other tables are empty, and it has no indexes" if isinstance(part, SomeTables) else ""
+    app.console.good(f"{into} on {place.where} has {part.title} as it was in {stored.manifest.id}{rest}.")
     goes_into = store.goes_into.format(into)
     app.console.say(f"Next: inv db.shell{place.words} and {goes_into} look into it; DROP DATABASE removes it.")

@@ -14,7 +14,8 @@ from deploy.data.postgres_store import PostgresStore
 from deploy.data.pull import bring, home_of, masked, masks_of
 from deploy.data.repository import LATEST, Repository, Stored, Writing
 from deploy.data.restore import pair
-from deploy.model.backup import Label, Part, StoreKind, chosen
+from deploy.model.backup import Label, Part, StoreKind
+from deploy.model.chosen import chosen
 from deploy.model.errors import UsageError
 from deploy.model.settings import LOCAL
 from deploy.tasks.app import App

@@ -20,8 +20,8 @@ import pytest
 from invoke.exceptions import Exit
 
 from deploy.data.repository import Stored
-from deploy.model.backup import Proof
 from deploy.model.errors import DeployError
+from deploy.model.proof import Proof
 from deploy.model.schedule import Run, parse_runs
 from deploy.model.scheduled import files_of
 from deploy.shell.packaged import script_text

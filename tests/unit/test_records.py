@@ -14,10 +14,8 @@ from deploy.model.backup import (
     Label,
     Manifest,
     Part,
-    Proof,
     StoreKind,
     backup_id,
-    chosen,
     difference,
     file_name,
     major_version,
@@ -25,6 +23,7 @@ from deploy.model.backup import (
 from deploy.model.envfile import fill_example, random_text
 from deploy.model.errors import DeployError
 from deploy.model.journal import Entry, Outcome, Probes, interrupted, parse_journal, served
+from deploy.model.proof import Proof
 from deploy.model.release import ReleaseRecord, Revision, new_release_id
 from tests.unit.examples import NOW, record
 
@@ -167,14 +166,6 @@ def test_a_backup_is_proved_when_the_last_drill_of_every_part_was_green() -> Non
     assert proved(bad, good, rest)
     assert not proved(good, rest, bad)
     assert not Stored(MANIFEST, "a file is missing", (good, rest)).proved
-
-
-def test_parts_are_named_by_service_by_name_or_by_both() -> None:
-    assert chosen(MANIFEST.parts, ()) == MANIFEST.parts
-    for word in ("web", "media", "web/media"):
-        assert chosen(MANIFEST.parts, [word]) == (MEDIA,)
-    with pytest.raises(DeployError, match="--only nope: the backup has no such part"):
-        chosen(MANIFEST.parts, ["nope"])
 
 
 @pytest.mark.parametrize(("text", "major"), [("17.11 (Debian 17.11-0)", 17), ("16beta1", 16), ("15.4", 15)])
