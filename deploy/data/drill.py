@@ -13,8 +13,9 @@ from functools import partial
 from deploy.data.archive import IMMEDIATE, recovered
 from deploy.data.encryption import decrypted
 from deploy.data.file_store import FileStore
-from deploy.data.mysql import identifier
-from deploy.data.mysql_store import MysqlStore, check_tables, scratch_mysql
+from deploy.data.mysql_scratch import check_tables, scratch_mysql
+from deploy.data.mysql_store import MysqlStore
+from deploy.data.mysql_text import identifier
 from deploy.data.postgres import SERVERS_OWN, Postgres
 from deploy.data.postgres_store import PostgresStore
 from deploy.data.qdrant_store import prove_recovers, scratch_qdrant

@@ -10,8 +10,8 @@ import contextlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
+from deploy.data.mysql_text import Column, counting, literal, qualified
 from deploy.data.store import Snapshot
 from deploy.model.backup import Content
 from deploy.model.command import Command
@@ -29,21 +29,9 @@ END = "windlass end"
 
 # Texts of rows must be the same on every server, whatever its own settings are.
 _SESSION = "SET SESSION time_zone = '+00:00', sql_mode = '', lock_wait_timeout = {lock_timeout_s};\n"
-_LONG = re.compile(r"(tiny|medium|long)?(blob|text)|json|vector|geom\w*|(multi)?(point|linestring|polygon)")
-"""Types whose values may be longer than a server lets a text be."""
 # those that a restore has kept or was making
 _MADE = re.compile(r"_(before|restore)_\d{14}$")
 _ESCAPED = {"t": "\t", "n": "\n", "r": "\r", "0": "\0", "\\": "\\"}
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a table that is dumped: one whose values are computed is not."""
-
-    table: str
-    name: str
-    type: str
-    """As `information_schema` calls it: `varchar`, `bit`, `json`."""
 
 
 @dataclass(frozen=True)
@@ -236,35 +224,6 @@ _OBJECTS = """
 """
 
 
-def counting(database: str, columns: Iterable[Column], *, checksums: bool) -> str:
-    """SQL that tells of every table its name, its rows and, if wanted, their sum of hashes.
-
-    The sum is the same for the same rows in any order. Each statement lets go of the table when it has ended: whoever
-    changes tables need not wait for all of them.
-    """
-    return "".join(
-        "SAVEPOINT windlass;\n"
-        f"SELECT {literal(table)}, COUNT(*), {_checksum(tuple(found)) if checksums else literal('')} "
-        f"FROM {qualified(database, table)};\n"
-        "ROLLBACK TO SAVEPOINT windlass;\n"
-        for table, found in groupby(columns, key=lambda one: one.table)
-    )
-
-
-def _checksum(columns: Sequence[Column]) -> str:
-    row = f"CONCAT_WS(',', {', '.join(map(_told, columns))})"
-    return f"COALESCE(SUM(CAST(CONV(LEFT(SHA2({row}, 256), 16), 16, 10) AS UNSIGNED)), 0)"
-
-
-def _told(column: Column) -> str:
-    """A column's value as a text that tells NULL from any other, and is never longer than a server lets a text be."""
-    name = identifier(column.name)
-    if _LONG.fullmatch(column.type):
-        return f"IFNULL(SHA2({name}, 256), 'NULL')"
-    value = f"{name} + 0" if column.type == "bit" else name
-    return f"QUOTE(CAST({value} AS BINARY))"
-
-
 def _until_end(answers: Iterator[str], failed: Callable[[], DeployError]) -> Iterator[list[str]]:
     """Rows until the last, which is ours. Raises DeployError when it does not come."""
     for line in answers:
@@ -288,17 +247,3 @@ def whole_text(text: str, what: str) -> str:
     if "\N{REPLACEMENT CHARACTER}" in text:
         raise DeployError(f"{what} are not UTF-8", "restore by hand, as the manifest says")
     return text
-
-
-def identifier(name: str) -> str:
-    """A name quoted for SQL."""
-    return "`" + name.replace("`", "``") + "`"
-
-
-def qualified(database: str, name: str) -> str:
-    return f"{identifier(database)}.{identifier(name)}"
-
-
-def literal(text: str) -> str:
-    """A text quoted for SQL, in a session whose `sql_mode` lets a backslash escape."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"

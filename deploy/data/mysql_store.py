@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import re
-import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from deploy.data.mysql import DatabaseFacts, Mysql, Objects, identifier, literal, qualified, whole_text
+from deploy.data.mysql import DatabaseFacts, Mysql, Objects, whole_text
+from deploy.data.mysql_text import identifier, literal, qualified
 from deploy.data.repository import Writing
 from deploy.data.store import DatabaseStore, Prepared, Restoring, wrong
 from deploy.model.backup import Content, Part, StoreKind, difference, file_name
@@ -244,40 +244,6 @@ _REFERS = """
     SELECT CONCAT(TABLE_SCHEMA, '.', TABLE_NAME) FROM information_schema.KEY_COLUMN_USAGE
     WHERE REFERENCED_TABLE_SCHEMA = {schema} AND TABLE_SCHEMA <> {schema} LIMIT 1
 """
-
-
-@contextlib.contextmanager
-def scratch_mysql(part: Part, image: str, restoring: Restoring) -> Iterator[Mysql]:
-    """A server of an image, with the accounts of the time of a part: definers of views are among them.
-
-    On no network, and gone afterwards with its data.
-    """
-    shell, manifest = restoring.repository.shell, restoring.backup
-    name = f"windlass-scratch-{secrets.token_hex(4)}"
-    restoring.step.show("starting a server of its own")
-    try:
-        done = shell.run(packaged("data", "scratch.sh", "mysql", manifest.project, name, image), check=False)
-        if not done.ok:
-            raise DeployError("no server could be started to restore into", details=done.stderr)
-        server = Mysql(shell, name)
-        for users in manifest.parts:
-            if users.kind == StoreKind.USERS and users.service == part.service:
-                shell.run(restoring.feed(users, server.program("client", "--force")), check=False)
-        yield server
-    finally:
-        shell.run(packaged("data", "scratch.sh", "remove", name))
-
-
-def check_tables(server: Mysql, database: str, title: str) -> None:
-    """The server's own look at every table and index, and at what views refer to. Raises DeployError."""
-    found = server.objects(database)
-    names = (*found.tables, *found.views)
-    if not names:
-        return
-    checked = server.query(f"CHECK TABLE {', '.join(qualified(database, name) for name in names)} EXTENDED")
-    damage = [f"{row[0]}: {row[3]}" for row in checked if row[2].lower() in {"error", "warning"}]
-    if damage:
-        raise DeployError(f"{title}: CHECK TABLE found damage", details="\n".join(damage))
 
 
 def require_fitting(part: Part, version: str) -> None:

@@ -7,8 +7,9 @@ import subprocess
 import pytest
 
 from deploy.data.find import Running, Wanted, stores_of
-from deploy.data.mysql import Column, Objects, counting, fields_of, identifier, literal, whole_text
+from deploy.data.mysql import Objects, fields_of, whole_text
 from deploy.data.mysql_store import Beside, DumpText, require_fitting, swapping
+from deploy.data.mysql_text import Column, counting, identifier, literal
 from deploy.data.store import DatabaseStore
 from deploy.model.backup import Content, Part, StoreKind, by_hand
 from deploy.model.errors import DeployError
