@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping
 
-from deploy.data.backup import Origin, take_backup
 from deploy.data.clusters import cluster_facts
 from deploy.data.find import Running, one_database
 from deploy.data.home import Home
 from deploy.data.postgres import Postgres
-from deploy.data.postgres_store import PostgresStore
-from deploy.data.upgrade import Old, Upgrade, is_table, kept_volume, put_back, require_place, wanted_server
+from deploy.data.servers import Old, require_place, wanted_server
+from deploy.data.upgrade import Upgrade, is_table
 from deploy.engine.clusters import image_major
-from deploy.model.backup import Content, Label, Manifest
-from deploy.model.clusters import volume_of
+from deploy.model.backup import Content
 from deploy.model.command import Command
-from deploy.model.errors import CommandError, DeployError, UsageError
+from deploy.model.errors import DeployError, UsageError
 from deploy.model.settings import LOCAL
 from deploy.model.stack import Service
 from deploy.shell.packaged import packaged
@@ -26,6 +23,7 @@ from deploy.tasks.app import App
 from deploy.tasks.base import YES_HELP, task
 from deploy.tasks.home import home_of
 from deploy.tasks.place import PLACE_HELP
+from deploy.tasks.taking_back import back_up, forget, kept_of, put, take_back
 from deploy.ui.units import count, duration, size
 
 
@@ -63,9 +61,9 @@ def upgrade(
         name = one_database(((one.name, one.runs) for one in home.stack.services.values()), service)
         wanted = home.stack.services[name]
         if done:
-            _done(app, home, wanted, yes=yes)
+            forget(app, home, wanted, yes=yes)
         elif back:
-            _back(app, home, wanted, yes=yes)
+            take_back(app, home, wanted, yes=yes)
         else:
             _upgrade(app, home, wanted, to, yes=yes)
 
@@ -101,7 +99,7 @@ def _upgrade(app: App, home: Home, service: Service, to: str, *, yes: bool) -> N
     with app.console.step(f"Bring {image}") as step:
         home.bring(image, step)
     with home.changing(f"upgrading {service.name} to PostgreSQL {major}"):
-        backup = _back_up(app, home, service, running)
+        backup = back_up(app, home, service, running)
         with home.repository.locked(f"upgrade of {service.name}"):
             home.shell.run(packaged("data", "scratch.sh", "sweep", home.project))
             seconds = _replace(app, home, service, up)
@@ -120,7 +118,7 @@ def _upgrade(app: App, home: Home, service: Service, to: str, *, yes: bool) -> N
 def _running(home: Home, service: Service) -> Running:
     found = home.container(service.name)
     if found is None or not found.running:
-        kept = _kept(home, service)
+        kept = kept_of(home, service)
         way = f"; {', '.join(kept)} has data of before an upgrade: inv db.upgrade --back{home.words}" if kept else ""
         raise UsageError(
             f"{service.name} does not run on {home.shell.name}: only a server that runs can be upgraded",
@@ -152,15 +150,6 @@ def _require_newer(service: Service, old: int, new: int | None, to: str) -> None
             f"{service.name} is PostgreSQL {old}, and {service.runs} in the compose file is {new}: it cannot read that",
             f"inv db.upgrade --back puts the data of before an upgrade back; else name PostgreSQL {old} at {where}",
         )
-
-
-def _back_up(app: App, home: Home, service: Service, running: Running) -> Manifest:
-    from deploy.release.prepare import whoami
-
-    store = PostgresStore(Postgres(home.shell, running.id), service.name, running.image)
-    origin = Origin(home.project, home.release, Label.PRE_UPGRADE, whoami())
-    with app.console.step(f"Back up {service.name}") as step:
-        return take_backup([store], home.repository, origin, datetime.now(UTC), step)
 
 
 def _replace(app: App, home: Home, service: Service, up: Upgrade) -> float:
@@ -204,7 +193,7 @@ def _start_new(
             raise  # whoever keeps us alone with the old server starts it again
         now = "everything is what it was before the upgrade"
         with console.step(f"Put {service.name} back to what it was") as step:
-            _put(home, service, up.old.kept, up.old.volume, up.old.image)
+            put(home, service, up.old.kept, up.old.volume, up.old.image)
             try:
                 home.start_before(service, up.old.image, step)
                 home.shell.run(Command("docker", "volume", "rm", up.old.kept), check=False)
@@ -226,86 +215,3 @@ def _looked_at(home: Home, service: Service, contents: Mapping[str, Mapping[str,
         if gone := [one for one in held if is_table(one) and one not in found]:
             raise DeployError(f"{service.name}/{name} lacks {', '.join(gone)}")
     return f"PostgreSQL {server.about().server_version}"
-
-
-def _put(home: Home, service: Service, kept: str, live: str, image: str) -> None:
-    if running := home.container(service.name):
-        home.shell.run(Command("docker", "stop", "--time", "300", running.id))
-    put_back(home.shell, image, kept, live)
-
-
-def _kept(home: Home, service: Service) -> Sequence[str]:
-    """Volumes with data of before an upgrade."""
-    live = volume_of(service, home.stack.document)
-    if not live:
-        return ()
-    return home.shell.run(packaged("data", "cluster.sh", "list", kept_volume(live, 0)[:-1])).stdout.split()
-
-
-def _back(app: App, home: Home, service: Service, *, yes: bool) -> None:
-    kept = _kept(home, service)
-    if not kept:
-        raise UsageError(
-            f"there is no data of before an upgrade of {service.name} on {home.shell.name}",
-            f"inv db.backups{home.words} lists backups, and those labelled pre-upgrade",
-        )
-    image = home.obtain(service)
-    major = image_major(home.local, image)
-    live = volume_of(service, home.stack.document)
-    wanted = kept_volume(live, major or 0)
-    if wanted not in kept:
-        raise UsageError(
-            f"the compose file names {service.runs}, PostgreSQL {major}; kept is {', '.join(kept)}",
-            f"put the image of before the upgrade back at services.{service.name}.image in the compose file first",
-        )
-    home.require_only(service)
-    running = home.container(service.name)
-    app.console.warn(
-        f"what was written to {service.name} since its upgrade is not in {wanted}: only a backup has it then"
-    )
-    app.console.confirm(
-        f"Put {wanted} in the place of {service.name}'s data on {home.shell.name}?",
-        yes=yes,
-        consequence=f"this replaces {service.name}'s data on {home.shell.name} by that of before its upgrade",
-    )
-    with app.console.step(f"Bring {image}") as step:
-        home.bring(image, step)
-    with home.changing(f"taking the upgrade of {service.name} back"):
-        backup = _back_up(app, home, service, running).id if running and running.running else ""
-        apps = home.apps()
-        with home.repository.locked(f"upgrade of {service.name} taken back"), home.paused():
-            try:
-                with app.console.step("Stop what uses it") as step:
-                    if apps:
-                        home.shell.run(Command("docker", "stop", *apps), on_line=step.show)
-                with app.console.step(f"Put the data of PostgreSQL {major} back"):
-                    _put(home, service, wanted, live, image)
-            except BaseException:
-                stopped = [*([running.id] if running and running.running else []), *apps]
-                home.shell.run(Command("docker", "start", *stopped), check=False)
-                raise
-            with app.console.step(f"Start {service.name}") as step:
-                home.start(service, step)
-            with app.console.step("Start what uses it") as step:
-                home.start_apps(apps, step)
-    app.console.good(f"{service.name} on {home.shell.name} is PostgreSQL {major} again, as it was before its upgrade.")
-    since = f" What was written since is in {backup}, for a server of the newer version." if backup else ""
-    app.console.say(f"{wanted} is still there.{since} Next: inv db.upgrade --done{home.words} removes {wanted}.")
-
-
-def _done(app: App, home: Home, service: Service, *, yes: bool) -> None:
-    kept = _kept(home, service)
-    if not kept:
-        app.console.good(f"There is nothing to remove: no data of before an upgrade of {service.name} is kept.")
-        return
-    names = ", ".join(kept)
-    app.console.confirm(
-        f"Remove {names} on {home.shell.name}?",
-        yes=yes,
-        consequence=f"this removes {names}: there is no --back after that",
-    )
-    try:
-        home.shell.run(Command("docker", "volume", "rm", *kept))
-    except CommandError as error:
-        raise DeployError(f"{names} could not be removed", details=error.stderr) from error
-    app.console.good(f"Removed {names}. The backups are kept: inv db.backups{home.words} lists them.")
