@@ -17,7 +17,7 @@ from deploy.data.repository import LATEST
 from deploy.model.backup import Label, StoreKind
 from deploy.model.chosen import chosen
 from deploy.model.command import Command
-from deploy.model.errors import DeployError, UsageError
+from deploy.model.errors import DeployError, UsageError, together
 from deploy.model.retention import retained
 from deploy.model.settings import LOCAL
 from deploy.model.stack import one_service
@@ -36,7 +36,7 @@ from deploy.tasks.offsite import (
 from deploy.tasks.place import BACKUP_HELP, ENV_HELP, ONLY_HELP, PLACE_HELP, Place, environment_of, have_age, place_of
 from deploy.tasks.restore import restore_
 from deploy.tasks.schedule import schedule
-from deploy.tasks.travel import clone, fetch, pull, push, send
+from deploy.tasks.travel import bring_here, clone, fetch, folder_for, pull, push, send
 from deploy.tasks.upgrade import upgrade
 from deploy.ui.units import count, duration, size
 
@@ -44,16 +44,21 @@ PSQL = 'exec psql --username="${POSTGRES_USER:-postgres}" --dbname="${POSTGRES_D
 SERVICE_HELP = "the database service, where the stack has more than one"
 
 
-@task(iterable=("host", "only"), help=PLACE_HELP | {"only": ONLY_HELP})
-def backup(app: App, host: list[str], only: list[str], env: str = LOCAL) -> None:
+@task(
+    iterable=("host", "only"),
+    help=PLACE_HELP
+    | {"only": ONLY_HELP, "to": "copy it here, too: 'local' for backups/<environment>, or a folder (./FOLDER)"},
+)
+def backup(app: App, host: list[str], only: list[str], env: str = LOCAL, to: str = "") -> None:
     """Back up every store: copied, read back with its own tools, and only then given a name.
 
     Databases, Redis, volumes and folders that services write to become one recovery point. On a host it stays there,
-    and is copied off-site where invoke.yaml says to where; status 3 when only that failed.
-    Example: inv db.backup --env prod --host deploy@app1.example.com
+    and is copied here with --to, and off-site where invoke.yaml says to where; status 3 when only a copy failed.
+    Example: inv db.backup --env prod --host deploy@app1.example.com --to local
     """
     from deploy.release.prepare import whoami
 
+    folder = folder_for(env, to, local=app.settings.environment(env).local)
     with place_of(app, env, host) as place:
         stores, problems = receivable(place.stores(only, bases=True))
         for name in sorted(place.wanted.unknown):
@@ -70,16 +75,33 @@ def backup(app: App, host: list[str], only: list[str], env: str = LOCAL) -> None
         have_age(app, place)
         with app.console.step(f"Back up {', '.join(store.title for store in stores)}") as step:
             made = take_backup(stores, place.repository, origin, datetime.now(UTC), step)
-        app.console.data(f"{place.repository.folder}/{made.id}")
+        if not to:
+            app.console.data(f"{place.repository.folder}/{made.id}")
         app.console.good(
             f"{made.id} is complete and readable: {size(made.size_bytes)}, {told(made.parts)}, "
             f"{duration(made.duration_s)}."
         )
-        bring_off_after_backup(app, place, made.id)
+        _bring_copies(app, place, made.id, to, folder)
         require_bases(problems, made.id)
         app.console.say(
             f"Next: inv db.drill{place.words} proves that it can be restored; inv db.backups{place.words} lists all."
         )
+
+
+def _bring_copies(app: App, place: Place, made: str, to: str, folder: str) -> None:
+    """A backup to where copies of it are wanted. One that fails leaves the other alone. Raises DeployError."""
+    failed: list[DeployError] = []
+    try:
+        if to:
+            app.console.data(bring_here(app, place, made, folder))
+    except DeployError as error:
+        failed.append(error)
+    try:
+        bring_off_after_backup(app, place, made)
+    except DeployError as error:
+        failed.append(error)
+    if failed:
+        raise together(failed, f"{made} is good on {place.where}, and only there") from failed[0]
 
 
 @task(

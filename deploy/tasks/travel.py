@@ -16,15 +16,16 @@ from deploy.data.repository import LATEST, Repository, Stored, Writing
 from deploy.data.restore import pair
 from deploy.model.backup import Label, Part, StoreKind
 from deploy.model.chosen import chosen
-from deploy.model.errors import UsageError
+from deploy.model.errors import DeployError, UsageError
 from deploy.model.settings import LOCAL
 from deploy.tasks.app import App
 from deploy.tasks.base import HOST_HELP, YES_HELP, task
-from deploy.tasks.offsite import find
+from deploy.tasks.offsite import find, not_offsite
 from deploy.tasks.place import BACKUP_HELP, ONLY_HELP, Place, have_age, place_of
 from deploy.tasks.restore import put_in_place
 from deploy.ui.units import age
 
+HERE = "local"
 BRING_HELP = {"only": ONLY_HELP, "backup": f"{BACKUP_HELP}, the default", "yes": YES_HELP}
 
 
@@ -157,6 +158,36 @@ def _bring(app: App, source: Place, stored: Stored, only: Iterable[str], target:
 
 
 COPY_HELP = {"env": "the environment (default: prod)", "host": HOST_HELP, "backup": f"{BACKUP_HELP}, the default"}
+
+
+def folder_for(env: str, to: str, *, local: bool) -> str:
+    """The folder here that a copy is wanted in, empty for the usual one. Raises UsageError for what is no place here.
+
+    `local` says that the environment is this machine itself.
+    """
+    if to and local:
+        raise UsageError("--to is for backups of a host: those of development are here already", "add --env prod")
+    if to in ("", HERE):
+        return ""
+    if "/" not in to:
+        raise UsageError(f"--to {to}: it is '{HERE}', for backups/{env} here, or a folder", f"write --to ./{to}")
+    return to
+
+
+def bring_here(app: App, place: Place, backup: str, to: str) -> str:
+    """The second half of `db.backup --to`: the folder that the copy is in.
+
+    Raises DeployError with a status of its own: the backup itself is good.
+    """
+    env = place.environment.name
+    here = _copies(app, env, to)
+    try:
+        _copy(app, place.repository, place.repository.find(backup), here)
+    except DeployError as error:
+        folder = f" --to {to}" if to else ""
+        again = f"inv db.fetch{place.words} --backup {backup}{folder}"
+        raise not_offsite(f"{backup} is good on {place.where}, but not here", error, again) from error
+    return f"{here.folder}/{backup}"
 
 
 @task(iterable=("host",), help=COPY_HELP | {"to": "a folder here (default: backups/<environment>)"})

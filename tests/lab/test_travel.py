@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -66,6 +68,11 @@ def sql(project: Project, host: RemoteHost, statement: str, env: str = "prod") -
     name = project.name if env == "prod" else f"{project.name}-{env}"
     psql = ("psql", "-U", "shop", "-v", "ON_ERROR_STOP=1", "-Atqc", statement)
     return host.run("docker", "exec", f"{name}-data-db-1", *psql)
+
+
+def oldest(project: Project) -> str:
+    name: str = json.loads(project.inv("db.backups", "--env", "prod", *AT, "--json").stdout)[0]["id"]
+    return name
 
 
 def files(project: Project, host: RemoteHost, label: str) -> list[str]:
@@ -137,6 +144,40 @@ def test_development_is_pushed_to_staging(project: Project, released: RemoteHost
     assert sql(project, released, "SELECT x FROM made_here", "staging") == "7"
     assert "takes this back" in done.stderr
     project.inv("dev.reset", "--yes")
+
+
+def test_a_table_of_an_encrypted_backup_comes_back_alone(project: Project, released: RemoteHost) -> None:
+    sql(project, released, "CREATE TABLE other AS SELECT 1 AS x; DELETE FROM customers")
+
+    words = ("--only", "db/shop/customers", "--env", "prod", *AT, "--yes")
+    done = project.inv("db.restore", oldest(project), *words)
+
+    assert "db/shop public.customers: 0 now, 500 after" in done.stderr
+    assert sql(project, released, "SELECT count(*) FROM customers") == "500"
+    assert sql(project, released, "SELECT count(*) FROM other") == "1"
+
+
+def test_a_backup_comes_here_as_well_when_that_is_wanted(project: Project, released: RemoteHost) -> None:
+    done = project.inv("db.backup", "--env", "prod", *AT, "--to", "local")
+
+    here = Path(done.stdout.strip())
+    assert here.parent == project.root / "backups/prod"
+    there = released.sh(f"cd /opt/{project.name}/backups/{here.name} && sha256sum *").splitlines()
+    names = sorted(path.name for path in here.iterdir())
+    summed = subprocess.run(["sha256sum", *names], cwd=here, capture_output=True, text=True, check=True)
+    assert summed.stdout.splitlines() == there
+    assert json.loads(project.inv("db.backups", "--env", "prod", *AT, "--json").stdout)[-1]["offsite"]
+
+
+def test_a_backup_that_cannot_come_here_is_good_where_it_is(project: Project, released: RemoteHost) -> None:
+    (project.root / "full").write_text("")
+
+    done = project.inv("db.backup", "--env", "prod", *AT, "--to", "./full", expect=3)
+
+    newest = json.loads(project.inv("db.backups", "--env", "prod", *AT, "--json").stdout)[-1]
+    assert f"{newest['id']} is good on sandbox, but not here" in done.stderr
+    assert f"inv db.fetch --env prod --host sandbox --backup {newest['id']} --to ./full" in done.stderr
+    assert newest["offsite"]
 
 
 def test_a_backup_whose_cable_is_pulled_ends_on_both_sides(project: Project, released: RemoteHost) -> None:
