@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 from deploy.data.postgres import SERVERS_OWN, Postgres, identifier, literal
+from deploy.data.postgres_load import load, load_at_once, load_some, named, verify_readable, worth_a_file
 from deploy.data.postgres_tables import replace_rows, require_alike, require_tables, tables_called
 from deploy.data.repository import Writing
 from deploy.data.store import DatabaseStore, Prepared, Restoring, wrong
 from deploy.model.backup import Content, Part, StoreKind, difference, file_name, major_version
 from deploy.model.chosen import SomeTables
-from deploy.model.command import Command
 from deploy.model.errors import CommandError, DeployError
 from deploy.ui import Step
 from deploy.ui.units import count
@@ -22,7 +22,6 @@ EXPECTED_SHARE = 0.6
 SPARE_MARK = "_before_"
 FEW_ROWS = 10_000
 """A table of migrations has no more."""
-_TABLE_DATA = re.compile(r"^\d+; \d+ \d+ TABLE DATA (.*)$", re.MULTILINE)
 
 
 class PostgresStore(DatabaseStore):
@@ -133,9 +132,9 @@ class PostgresStore(DatabaseStore):
             step.show(f"{part.title}: restoring beside")
             self._create(part, fresh)
             if isinstance(part, SomeTables):
-                self._load(part, fresh, restoring, ("--section=pre-data",), ("--data-only", *_named(part.contents)))
+                load_some(server, part, fresh, restoring)
             else:
-                self._load(part, fresh, restoring, ())
+                self._load_whole(part, fresh, restoring)
             server.query("ANALYZE", fresh)
             step.show(f"{part.title}: comparing")
             only = part.contents if isinstance(part, SomeTables) else None
@@ -162,7 +161,8 @@ class PostgresStore(DatabaseStore):
         def swap(step: Step) -> str:
             step.show(f"{part.title}: {count(part.count, 'row')}")
             replace_rows(self.server, part, fresh, live)
-            beside.discard()
+            with contextlib.suppress(CommandError):  # the rows are in place
+                beside.discard()
             return ""
 
         return Prepared(part, swap, beside.discard)
@@ -175,20 +175,23 @@ class PostgresStore(DatabaseStore):
         """
         fresh, spare = f"{part.name}_restore_{restoring.mark}", f"{part.name}{SPARE_MARK}{restoring.mark}"
         few = [name for name, content in part.contents.items() if 0 < content.count <= FEW_ROWS]
-        rows = [("--data-only", *_named(few))] if few else []
+        rows = [("--data-only", *named(few))] if few else []
         try:
             self._create(part, fresh)
-            self._load(part, fresh, restoring, ("--section=pre-data",), *rows)
+            for words in (("--section=pre-data",), *rows):
+                load(self.server, part, fresh, restoring, *words)
         except CommandError as error:
             raise DeployError(f"{part.title} could not be restored", details=error.stderr) from error
         return Prepared(part, lambda _: self._swap(part.name, fresh, spare), lambda: self._drop(fresh))
 
-    def _load(self, part: Part, fresh: str, restoring: Restoring, *steps: Sequence[str]) -> None:
-        """Let `pg_restore` fill a database from a part, once for the words of each step."""
-        for words in steps:
-            options = ("--exit-on-error", "--no-password", *words, "--dbname", fresh)
-            command = self.server.program("pg_restore", *options)
-            self.server.shell.run(restoring.feed(part, command), on_line=restoring.step.show)
+    def _load_whole(self, part: Part, fresh: str, restoring: Restoring) -> None:
+        """By several processes where that helps. Where they fail by one: a constraint may need another table's rows."""
+        if worth_a_file(part):
+            if load_at_once(self.server, part, fresh, restoring):
+                return
+            self._drop(fresh)
+            self._create(part, fresh)
+        load(self.server, part, fresh, restoring)
 
     def _drop(self, name: str) -> None:
         self.server.execute(f"DROP DATABASE IF EXISTS {identifier(name)} WITH (FORCE)")
@@ -230,32 +233,6 @@ class PostgresStore(DatabaseStore):
         for (name,) in older:
             server.execute(f"DROP DATABASE {identifier(name)} WITH (FORCE)")
         return spare
-
-
-def verify_readable(
-    server: Postgres, fed: Callable[[Command], Command], title: str, tables: Mapping[str, Content]
-) -> None:
-    """Let the server's own tool read a dump from end to end, and see that it holds every table.
-
-    `pg_restore --list` alone accepts half a file; reading everything does not. `fed` gives a command the dump as its
-    standard input. Raises DeployError.
-    """
-    listed = server.shell.run(fed(server.program("pg_restore", "--list")), check=False)
-    held = [entry.replace(".", " ") for entry in _TABLE_DATA.findall(listed.stdout)]
-    missing = [name for name in tables if not any(entry.startswith(f"{name.replace('.', ' ')} ") for entry in held)]
-    if not listed.ok or missing:
-        lacks = f"lacks {', '.join(missing)}" if missing else "has no table of contents"
-        raise DeployError(f"{title}: the dump {lacks}", "it is not a backup", details=listed.stderr)
-    read = server.shell.run(fed(server.program("pg_restore", "--file=/dev/null")), check=False)
-    if not read.ok:
-        raise DeployError(f"{title}: the dump cannot be read to its end", "it is not a backup", details=read.stderr)
-
-
-def _named(tables: Iterable[str]) -> tuple[str, ...]:
-    """What tells `pg_restore` to take these tables: some more where schemas have tables of the same names."""
-    pairs = [name.partition(".")[::2] for name in tables]
-    words = [*(f"--schema={schema}" for schema, _ in pairs), *(f"--table={table}" for _, table in pairs)]
-    return tuple(dict.fromkeys(words))
 
 
 def _nothing(part: Part) -> Prepared:
