@@ -8,7 +8,7 @@ from functools import cached_property
 
 from deploy.data.postgres import SERVERS_OWN, Postgres, identifier, literal
 from deploy.data.postgres_load import load, load_at_once, load_some, named, verify_readable, worth_a_file
-from deploy.data.postgres_tables import replace_rows, require_alike, require_tables, tables_called
+from deploy.data.postgres_tables import lacking, replace_rows, require_alike, require_tables, tables_called
 from deploy.data.repository import Writing
 from deploy.data.store import DatabaseStore, Prepared, Restoring, wrong
 from deploy.model.backup import Content, Part, StoreKind, difference, file_name, major_version
@@ -153,14 +153,16 @@ class PostgresStore(DatabaseStore):
         live = require_tables(self.server, part)
         beside = self.prepare_as(fresh, part, restoring)
         try:
-            require_alike(part, live, tables_called(self.server, fresh, tuple(live)))
+            tables = tables_called(self.server, fresh, tuple(part.contents))
+            require_alike(part, live, tables)
+            made = lacking(self.server, fresh, [table for name, table in tables.items() if name not in live])
         except BaseException:
             beside.discard()
             raise
 
         def swap(step: Step) -> str:
             step.show(f"{part.title}: {count(part.count, 'row')}")
-            replace_rows(self.server, part, fresh, live)
+            replace_rows(self.server, part, fresh, tables, made)
             with contextlib.suppress(CommandError):  # the rows are in place
                 beside.discard()
             return ""

@@ -30,8 +30,9 @@ _LOOK = """
 _REPLACE = """
 SET statement_timeout = 0; SET lock_timeout = '{lock_timeout}';
 {same_text}
-BEGIN;
+BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
 SET LOCAL session_replication_role = replica;
+{made}
 LOCK TABLE {tables} IN EXCLUSIVE MODE;
 CREATE TEMP TABLE windlass_wrong (what text) ON COMMIT DROP;
 CREATE TEMP TABLE windlass_table ON COMMIT DROP AS SELECT unnest(ARRAY[{literals}]::regclass[])::oid AS id;
@@ -43,6 +44,7 @@ CREATE TEMP TABLE windlass_trigger ON COMMIT DROP AS
     FROM pg_trigger WHERE tgrelid IN (SELECT id FROM windlass_table) AND NOT tgisinternal AND tgenabled IN ('A', 'R');
 SELECT format('%s DISABLE TRIGGER %s', on_table, name) FROM windlass_trigger \\gexec
 {rows}
+{finished}
 SELECT format('%s ENABLE %s TRIGGER %s', on_table, mode, name) FROM windlass_trigger \\gexec
 SELECT CASE WHEN indisexclusion THEN format('REINDEX INDEX %s', conindid::regclass)
             ELSE format('INSERT INTO pg_temp.windlass_wrong SELECT count(*) || %L FROM '
@@ -92,6 +94,15 @@ COMMIT;
 ROLLBACK;
 \\endif
 """
+# of tables that were dropped along with what referred to them; a table that is gone itself is left alone
+_REFERENCES = """
+    SET search_path = pg_catalog;
+    SELECT format('SELECT %L WHERE to_regclass(%L) IS NOT NULL',
+                  format('ALTER TABLE %s ADD CONSTRAINT %I %s', conrelid::regclass, conname, pg_get_constraintdef(oid)),
+                  conrelid::regclass)
+    FROM pg_constraint WHERE contype = 'f' AND conparentid = 0
+      AND confrelid = ANY (ARRAY[{literals}]::regclass[]) AND conrelid <> ALL (ARRAY[{literals}]::regclass[])
+"""
 _WHOLE_NUMBERS = "'int2'::regtype, 'int4'::regtype, 'int8'::regtype"
 
 
@@ -109,6 +120,14 @@ class Table:
     """Whether other tables are read along with it."""
 
 
+@dataclass(frozen=True)
+class Made:
+    """SQL for psql that makes tables: empty ones, and what they get when they have their rows."""
+
+    before: str = ""
+    after: str = ""
+
+
 def tables_called(server: Postgres, database: str, names: Sequence[str]) -> Mapping[str, Table]:
     """Those of some tables that a database has, by name."""
     rows = server.query(_LOOK.format(names=", ".join(map(literal, names))), database)
@@ -119,16 +138,11 @@ def tables_called(server: Postgres, database: str, names: Sequence[str]) -> Mapp
 
 
 def require_tables(server: Postgres, part: Part) -> Mapping[str, Table]:
-    """The tables that rows of a part go into. Raises DeployError where the live database has other ones."""
+    """The tables that rows of a part go into, as far as they are there. Raises DeployError where none can."""
     beside = f"--only {part.title.split(', ')[0]} --into NAME restores it beside the live database"
     if not server.exists(part.name):
         raise DeployError(f"there is no database {part.place}", f"restore it as a whole: --only {part.place}")
     found = tables_called(server, part.name, tuple(part.contents))
-    if missing := [name for name in part.contents if name not in found]:
-        raise DeployError(
-            f"{part.place} has no table {', '.join(missing)} now: only rows of tables that are there can be replaced",
-            f"{beside}; pg_dump --table there has its definition",
-        )
     if parents := [table.name for table in found.values() if table.inherited]:
         raise DeployError(f"{', '.join(parents)} has tables that inherit from it", beside)
     return found
@@ -146,15 +160,33 @@ def require_alike(part: Part, live: Mapping[str, Table], restored: Mapping[str, 
             )
 
 
-def replace_rows(server: Postgres, part: Part, fresh: str, tables: Mapping[str, Table]) -> None:
+def lacking(server: Postgres, fresh: str, tables: Sequence[Table]) -> Made:
+    """What makes tables of a database beside in another one, with whatever refers to them."""
+    if not tables:
+        return Made()
+    options = ("--no-password", "--schema-only", "--encoding=UTF8", *(f"--table={one.sql}" for one in tables))
+    before, after = (
+        server.shell.run(server.program("pg_dump", *options, f"--section={section}", "--dbname", fresh)).stdout
+        for section in ("pre-data", "post-data")
+    )
+    references = server.query(_REFERENCES.format(literals=", ".join(literal(one.sql) for one in tables)), fresh)
+    own = (
+        f"RESET client_encoding; SET lock_timeout = '{LOCK_TIMEOUT}';{SAME_TEXT}"  # those of pg_dump are in force there
+    )
+    added = [f"{sql}\n\\gexec" for (sql,) in references]
+    return Made(f"{before}{own}", "\n".join([after, own, *added]))
+
+
+def replace_rows(server: Postgres, part: Part, fresh: str, tables: Mapping[str, Table], made: Made) -> None:
     """The rows of tables by those that a database beside has, in one transaction, compared with the backup.
 
+    `made` is of those that are not there, which come into being with their indexes, constraints and triggers.
     Readers see the rows before until then; whoever writes to one of the tables waits. Sequences of their columns are
     led past what came in. Raises DeployError, and then nothing has changed.
     """
     remedy = "nothing was changed; mend what is said above, then restore again"
     try:
-        answers = server.query(replacing(fresh, tables, part.contents), part.name)
+        answers = server.query(replacing(fresh, tables, part.contents, made), part.name)
     except CommandError as error:
         raise DeployError(
             f"the rows of {part.title} could not be put in place", remedy, details=error.stderr
@@ -170,7 +202,7 @@ def replace_rows(server: Postgres, part: Part, fresh: str, tables: Mapping[str, 
             server.query(f"SET lock_timeout = '3s';\nVACUUM (ANALYZE) {table.sql};", part.name)
 
 
-def replacing(fresh: str, tables: Mapping[str, Table], contents: Mapping[str, Content]) -> str:
+def replacing(fresh: str, tables: Mapping[str, Table], contents: Mapping[str, Content], made: Made) -> str:
     """What psql is told to do: it says `wrong` and why for whatever does not fit, and `done` when it is."""
     sql = [table.sql for table in tables.values()]
     steps = [
@@ -184,6 +216,8 @@ def replacing(fresh: str, tables: Mapping[str, Table], contents: Mapping[str, Co
         tables=", ".join(sql),
         literals=", ".join(map(literal, sql)),
         rows="\n".join(steps),
+        made=made.before,
+        finished=made.after,
         whole_numbers=_WHOLE_NUMBERS,
     )
 

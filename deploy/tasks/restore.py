@@ -150,7 +150,7 @@ def _beside(app: App, place: Place, stored: Stored, pairs: Pairs, into: str) -> 
     ):
         store.prepare_as(into, part.plain, Restoring(repository, manifest, "", step))
         step.result = f"{count(part.count, 'row')} are equal"
-    rest = "; its other tables are empty, and it has no indexes" if isinstance(part, SomeTables) else ""
+    rest = "; its other tables are empty" if isinstance(part, SomeTables) else ""
     app.console.good(f"{into} on {place.where} has {part.title} as it was in {stored.manifest.id}{rest}.")
     goes_into = store.goes_into.format(into)
     app.console.say(f"Next: inv db.shell{place.words} and {goes_into} look into it; DROP DATABASE removes it.")
