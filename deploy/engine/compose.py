@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.engine.dockerfiles import recipe_of
+from deploy.engine.files import read_env_file
 from deploy.engine.lines import SourceLines
 from deploy.engine.places import data_folders
 from deploy.engine.sources import read_sources
@@ -52,6 +53,7 @@ class ComposeProject:
         A config or secret that comes from a variable has the value as its `content`. Raises UsageError when the files
         are invalid or need variables that are not set; every one is named.
         """
+        self.variables()  # what compose says of a file that it cannot read has the line, and so a secret, in it
         done = self.shell.run(self.command.then("config", "--format", "json"), check=False)
         if not done.ok:
             raise self._invalid(done.stderr)
@@ -117,14 +119,15 @@ class ComposeProject:
         written = SourceLines(self.files, self.shell.cwd or Path.cwd()).written()
         required = {row[0] for row in rows if row[1:2] == ["true"]}
         required |= {one.name for file in written for one in file.references if one.required}
-        return sorted(name for name in required if not (self.variables() | self.shell.environ()).get(name))
+        given = self.variables() | self.shell.environ()
+        return sorted(name for name in required if not given.get(name))
 
     def variables(self) -> dict[str, str]:
-        """What the env file says. Holds the values of secrets."""
-        from dotenv import dotenv_values
+        """What the env file says, as compose reads it. Holds the values of secrets.
 
-        values = dotenv_values(self._env_file, interpolate=False) if self._env_file else {}
-        return {name: value or "" for name, value in values.items()}
+        Raises UsageError with the line that compose would not read.
+        """
+        return read_env_file(self.env_file, self.shell.environ()) if self.env_file else {}
 
     def made_up(self) -> tuple[str, ...]:
         """Secrets in the env file whose value is an example's."""

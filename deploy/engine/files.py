@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
-from deploy.model.envfile import fill_example
+from deploy.model.envfile import decoded, fill_example, read
 from deploy.model.errors import UsageError
 
 
@@ -26,14 +27,25 @@ def write_whole(path: Path, text: str, *, mode: int = 0o600) -> None:
         raise
 
 
-def read_env_file(path: Path) -> dict[str, str]:
+def env_text(path: Path) -> str:
+    """The text of an env file, line ends as they are. Raises UsageError where it cannot be read or is not UTF-8."""
+    try:
+        return decoded(path.read_bytes(), path.name)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}", "mend that") from error
+
+
+def read_env_file(path: Path, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Variables of an env file, as compose reads it; none where there is no file. Holds the values of secrets.
 
-    Raises UsageError for a value of several lines.
+    `environ` is the environment that compose would have. Raises UsageError with file and line.
     """
-    from dotenv import dotenv_values
+    return dict(read(env_text(path), environ, path.name)) if path.is_file() else {}
 
-    values = {name: value or "" for name, value in dotenv_values(path, interpolate=False).items()}
+
+def read_plain_env_file(path: Path) -> dict[str, str]:
+    """The same of a file whose values have one line each. Raises UsageError for a value of several lines."""
+    values = read_env_file(path)
     for name, value in values.items():
         if "\n" in value:
             raise UsageError(f"{path.name}: {name} has several lines", "a variable for restic has one")
@@ -42,6 +54,6 @@ def read_env_file(path: Path) -> dict[str, str]:
 
 def create_env_file(path: Path, example: Path) -> tuple[str, ...]:
     """Make an environment file from an example; the names of the variables that got a generated secret."""
-    text, names = fill_example(example.read_text())
+    text, names = fill_example(env_text(example))
     write_whole(path, text)
     return names

@@ -21,7 +21,7 @@ from deploy.model.fingerprint import digest
 from deploy.shell import LocalShell
 from deploy.ui import Step
 
-PACKAGES = ("invoke", "python-dotenv", "rich")
+PACKAGES = ("invoke", "rich")
 """What the tasks need that it runs. All of it, and of what it needs in turn, is pure Python, and so is copied as it is
 here: the keeper is made of what was tried, and no package index has to be reached."""
 _OURS = (".py", ".sh", ".bash")

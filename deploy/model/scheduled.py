@@ -10,6 +10,7 @@ from datetime import datetime, timedelta, timezone
 from enum import StrEnum
 from typing import Any
 
+from deploy.model.envfile import quoted
 from deploy.model.errors import DeployError, UsageError
 from deploy.model.facts import sections_of
 from deploy.model.fingerprint import digest
@@ -173,15 +174,10 @@ def files_of(
     if environment.notify.webhook:
         files["webhook"] = f'url = "{environment.notify.webhook}"\n'
     if environment.offsite:
-        files[SECRETS] = "".join(f"{name}={_quoted(value)}\n" for name, value in (secrets or {}).items())
+        files[SECRETS] = "".join(f"{name}={quoted(value)}\n" for name, value in (secrets or {}).items())
         place = local_folder(environment.offsite.repository)
         files["mounts"] = f"{place or KEYS}\n"
     return files
-
-
-def _quoted(value: str) -> str:
-    """A value as an env file has it, to be taken as it is."""
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def state_problems(state: State, environment: Environment) -> Iterator[str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from deploy.data.offsite import OffsiteRepository, known_copies
 from deploy.data.repository import LATEST, Repository, Stored
 from deploy.engine.bases import BaseImages
-from deploy.engine.files import read_env_file
+from deploy.engine.files import read_plain_env_file
 from deploy.model.backup import Label
 from deploy.model.errors import DeployError, UsageError
 from deploy.model.offsite import IMAGE, PASSWORD, Copy, is_share, to_upload
@@ -78,7 +78,7 @@ def offsite_of(app: App, place: Place) -> OffsiteRepository:
 
 def offsite_secrets(app: App, settings: Offsite) -> Mapping[str, str]:
     """Variables for restic. Raises DeployError for an env file without a password."""
-    secrets = read_env_file(app.root / settings.env_file)
+    secrets = read_plain_env_file(app.root / settings.env_file)
     if not any(secrets.get(one) for one in (PASSWORD, f"{PASSWORD}_COMMAND")):
         raise DeployError(
             f"{settings.env_file} does not say {PASSWORD}, which encrypts what is off-site",

@@ -8,10 +8,10 @@ import urllib.error
 import urllib.request
 from typing import Any
 
-from dotenv import dotenv_values
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
 
+from deploy.engine.files import read_env_file
 from tests.lab.conftest import RemoteHost
 from tests.lab.stack_story import TO_SANDBOX, StackStory
 from tests.lab.streams import WebSocket
@@ -147,7 +147,7 @@ class TestAlarm(StackStory):
     def test_a_panel_is_armed_in_the_page_and_a_sensor_triggers_it(
         self, project: Project, released: RemoteHost, browser: WebDriver
     ) -> None:
-        secrets = dotenv_values(project.root / ".env.prod")
+        secrets = read_env_file(project.root / ".env.prod")
         with PanelSocket(released.address, PORT) as socket:
             press(browser, "Arm at home", "a wrong code")
             eventually(lambda: "This is not the code." in shown(browser))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.engine.files import read_env_file
+from deploy.engine.files import read_plain_env_file
 from deploy.model.backup import Label, StoreKind, by_hand
 from deploy.model.errors import UsageError
 from deploy.model.offsite import (
@@ -195,11 +195,11 @@ def test_a_share_is_what_restic_takes(text: str, good: bool) -> None:
 def test_an_env_file_is_read_as_compose_reads_one(tmp_path: Path) -> None:
     file = tmp_path / ".env.offsite"
     file.write_text("# keys\nexport RESTIC_PASSWORD='a $b'\nAWS_ACCESS_KEY_ID=x\n")
-    assert read_env_file(file) == {"RESTIC_PASSWORD": "a $b", "AWS_ACCESS_KEY_ID": "x"}
+    assert read_plain_env_file(file) == {"RESTIC_PASSWORD": "a $b", "AWS_ACCESS_KEY_ID": "x"}
     file.write_text('KEY="one\ntwo"\n')
     with pytest.raises(UsageError, match="KEY has several lines"):
-        read_env_file(file)
-    assert read_env_file(tmp_path / "none") == {}
+        read_plain_env_file(file)
+    assert read_plain_env_file(tmp_path / "none") == {}
 
 
 def test_a_packed_dump_says_how_to_unpack_it_by_hand() -> None:

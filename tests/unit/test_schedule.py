@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from deploy.engine.files import read_env_file
+from deploy.engine.files import read_plain_env_file
 from deploy.model.checks import check_proof, check_schedule
 from deploy.model.errors import DeployError, UsageError
 from deploy.model.plan import Action, Plan, Wanted, make_plan
@@ -389,7 +389,7 @@ def test_the_keeper_encrypts_and_copies_off_site_as_everybody_does(tmp_path: Pat
     assert wanted.offsite
     assert dataclasses.replace(read.offsite, env_file=".env.offsite") == wanted.offsite
     (tmp_path / read.offsite.env_file).write_text(files[read.offsite.env_file])
-    assert read_env_file(tmp_path / read.offsite.env_file) == secrets
+    assert read_plain_env_file(tmp_path / read.offsite.env_file) == secrets
     assert files["mounts"] == "@keys\n"
     assert "word" not in "".join(text for name, text in files.items() if name != read.offsite.env_file)
 
