@@ -32,12 +32,16 @@ class Project:
     name: str
     env: dict[str, str] = field(default_factory=dict)
 
+    def environ(self) -> dict[str, str]:
+        """What tasks of the project run in."""
+        return os.environ | self.env | {"INVOKE_DEPLOY_PROJECT": self.name}
+
     def start(self, *words: str) -> subprocess.Popen[str]:
         """Begin a task and leave it to the caller."""
         return subprocess.Popen(
             [str(INV), *words],
             cwd=self.root,
-            env=os.environ | self.env | {"INVOKE_DEPLOY_PROJECT": self.name},
+            env=self.environ(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

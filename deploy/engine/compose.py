@@ -16,6 +16,7 @@ from deploy.engine.lines import SourceLines
 from deploy.engine.places import data_folders
 from deploy.engine.sources import read_sources
 from deploy.model.command import Command
+from deploy.model.envfile import Uses, uses_of
 from deploy.model.errors import UsageError
 from deploy.model.findings import placeholders, with_found
 from deploy.model.stack import Stack, build_of, parse_stack, unescaped, with_shared_builds
@@ -108,6 +109,12 @@ class ComposeProject:
         done = self.shell.run(self.command.then("config", "--no-interpolate", "--format", "json"), check=False)
         services = json.loads(done.stdout)["services"] if done.ok else {}
         return {name: _as_mapping(service.get("environment") or {}) for name, service in services.items()}
+
+    def uses(self) -> Uses:
+        """What the files do with variables. Where compose cannot tell, their texts are searched."""
+        done = self.shell.run(self.command.then("config", "--no-interpolate", "--format", "json"), check=False)
+        texts = [file.read_text(errors="replace") for file in self.files if file.is_file()]
+        return uses_of(json.loads(done.stdout) if done.ok else {}, str(self.env_file or ""), texts)
 
     def missing_variables(self) -> Sequence[str]:
         """Variables that the files call required and that nothing sets.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 
 from deploy.model.envfile import decoded, fill_example, read
@@ -52,8 +53,16 @@ def read_plain_env_file(path: Path) -> dict[str, str]:
     return values
 
 
+def put_aside(path: Path, root: Path, now: datetime) -> Path:
+    """Keep a copy of a file that is about to be replaced, where git does not see it; where that is."""
+    write_whole(root / ".windlass" / ".gitignore", "*\n", mode=0o644)
+    copy = root / ".windlass" / "env" / f"{path.name.lstrip('.')}-{now:%Y%m%dT%H%M%S}"
+    write_whole(copy, env_text(path))
+    return copy
+
+
 def create_env_file(path: Path, example: Path) -> tuple[str, ...]:
     """Make an environment file from an example; the names of the variables that got a generated secret."""
-    text, names = fill_example(env_text(example))
+    text, names = fill_example(env_text(example), source=example.name)
     write_whole(path, text)
     return names

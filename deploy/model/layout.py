@@ -51,6 +51,11 @@ class HostLayout:
         return self.archive / service
 
     @property
+    def env_file(self) -> PurePosixPath:
+        """An env file that somebody has left for others (`env.push`). No release reads it."""
+        return self.root / "env"
+
+    @property
     def plain(self) -> PurePosixPath:
         """The compose project that is left where a project has been handed back."""
         return self.root / "plain"

@@ -16,7 +16,7 @@ from invoke.vendor import yaml
 
 from deploy.model.errors import UsageError
 from deploy.model.settings import environment_names, parse_settings
-from deploy.tasks import db, dev, environment, host, sandbox, stack
+from deploy.tasks import db, dev, env, environment, host, sandbox, stack
 from deploy.tasks.app import DEFAULTS
 
 __all__ = ["configured", "namespace"]
@@ -25,7 +25,8 @@ __all__ = ["configured", "namespace"]
 def namespace(tasks_file: str) -> Collection:
     """Every task, for the project whose `tasks.py` this is; each environment in its `invoke.yaml` gets a namespace."""
     root = Path(tasks_file).resolve().parent
-    ns = Collection(db.collection(), dev.collection(), host.collection(), sandbox.collection(), stack.collection())
+    own = (db, dev, env, host, sandbox, stack)
+    ns = Collection(*(one.collection() for one in own))
     for name in environment_names(_declared(root)):
         ns.add_collection(environment.collection(name))
     return configured(ns, root)

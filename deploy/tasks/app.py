@@ -169,8 +169,8 @@ class App:
             if live := site.facts().live:
                 raise UsageError(
                     f"{path.name} is missing, and {site.shell.name} already runs {live.id} with secrets of its own",
-                    f"bring {path.name} from whoever deployed that ({live.created_by}): "
-                    "new secrets would not fit its data",
+                    f"inv env.pull --env {environment.name} --host {site.shell.name} brings it back, or who deployed "
+                    f"that ({live.created_by}): new secrets would not fit its data",
                 )
         self.console.confirm(
             f"There is no {path.name}. Make it from {example.relative_to(self.root)} with generated secrets?",

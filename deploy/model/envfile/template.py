@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 Lookup = Callable[[str], str | None]
 """The value of a variable; None where nothing sets it."""
@@ -20,44 +21,79 @@ class TemplateError(ValueError):
     """A text that compose refuses, in words that hold nothing of it but names and the author's own message."""
 
 
-def substitute(text: str, lookup: Lookup, unset: Callable[[str], None] = lambda _: None) -> str:
-    """The text with variables put in.
+@dataclass(frozen=True)
+class Reference:
+    """A place of a text that a variable is put into."""
 
-    `unset` hears the name of every variable that was taken for blank because nothing sets it. Raises TemplateError.
-    """
+    name: str
+    operator: str = ""
+    """`:-`, `-`, `:?`, `?`, `:+`, `+`, or nothing."""
+    argument: str = ""
+    """What follows the operator: a text with references of its own."""
 
-    def replaced(found: re.Match[str]) -> str:
+    def default(self) -> str | None:
+        """What stands there when the variable is not set; None where that depends on others, or is an error."""
+        if not self.operator.endswith("-"):
+            return None if self.operator else ""
+        return self.argument if "$" not in self.argument else None
+
+
+def parts(text: str) -> Iterator[str | Reference]:
+    """A text in pieces: what stands for itself, and references. Raises TemplateError."""
+    at = 0
+    for found in _REFERENCE.finditer(text):
+        yield text[at : found.start()]
+        at = found.end()
         whole = found[0]
         end = _closing_brace(whole) + 1 or len(whole)
         match = _REFERENCE.search(whole[:end])
         if match is None or match["invalid"] is not None:
             raise TemplateError("a '${' that is no reference to a variable")
         if match["escaped"]:
-            return "$"
+            yield "$"
+            continue
         operation = _OPERATION.fullmatch(match["braced"] or "")
         if operation:
-            return _operate(operation, lookup, unset) + substitute(whole[end:], lookup, unset)
-        name = match["named"] or match["braced"]
-        value = lookup(name)
+            yield Reference(operation["name"], operation["operator"], operation["argument"])
+            yield from parts(whole[end:])
+        else:
+            yield Reference(match["named"] or match["braced"])
+    yield text[at:]
+
+
+def names_in(text: str) -> Iterator[str]:
+    """Names of the variables that a text refers to, those of defaults too; none of a text that compose refuses."""
+    try:
+        for part in parts(text):
+            if isinstance(part, Reference):
+                yield part.name
+                yield from names_in(part.argument)
+    except TemplateError:
+        return
+
+
+def substitute(text: str, lookup: Lookup, unset: Callable[[str], None] = lambda _: None) -> str:
+    """The text with variables put in.
+
+    `unset` hears the name of every variable that was taken for blank because nothing sets it. Raises TemplateError.
+    """
+    return "".join(part if isinstance(part, str) else _value(part, lookup, unset) for part in parts(text))
+
+
+def _value(reference: Reference, lookup: Lookup, unset: Callable[[str], None]) -> str:
+    name, operator = reference.name, reference.operator
+    value = lookup(name)
+    if not operator:
         if value is None:
             unset(name)
         return value or ""
-
-    return _REFERENCE.sub(replaced, text)
-
-
-def _operate(operation: re.Match[str], lookup: Lookup, unset: Callable[[str], None]) -> str:
-    name, operator, argument = operation["name"], operation["operator"], operation["argument"]
-    value = lookup(name)
     there = value is not None and (bool(value) or not operator.startswith(":"))
-    if operator.endswith("+"):
-        return substitute(argument, lookup, unset) if there else (value or "")
-    if there:
+    if there != operator.endswith("+"):
         return value or ""
-    default = substitute(argument, lookup, unset)
+    argument = substitute(reference.argument, lookup, unset)
     if operator.endswith("?"):
-        raise TemplateError(f"{name} is required here and has no value" + (f" ({default})" if default else ""))
-    return default
+        raise TemplateError(f"{name} is required here and has no value" + (f" ({argument})" if argument else ""))
+    return argument
 
 
 def _closing_brace(text: str) -> int:

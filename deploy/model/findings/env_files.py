@@ -61,6 +61,11 @@ def examples(names: Collection[str], environment: str, folders: Sequence[str] = 
     )
 
 
+def is_secret_name(name: str) -> bool:
+    """Whether a variable is one that nobody should see, by its name."""
+    return bool(_SECRET.fullmatch(name))
+
+
 def placeholders(values: Mapping[str, str]) -> tuple[str, ...]:
     """Names of secrets whose value looks as if an example's author had made it up."""
     return tuple(name for name, value in values.items() if _SECRET.fullmatch(name) and value and _made_up(name, value))

@@ -17,7 +17,7 @@ from deploy.model.waves import AT_ONCE, CANARY, Wave, parse_waves
 
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
-TAKEN = ("db", "host", "sandbox", "stack", "test")
+TAKEN = ("db", "env", "host", "sandbox", "stack", "test")
 """Names of tasks, which no environment can have."""
 
 _FREE = re.compile(r"(\d+(?:\.\d+)?)(%|[kMGT]?B?)", re.IGNORECASE)
