@@ -6,12 +6,13 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from deploy.engine.dockerfiles import recipe_of
 from deploy.engine.files import read_env_file
+from deploy.engine.held import Held
 from deploy.engine.lines import SourceLines
 from deploy.engine.places import data_folders
 from deploy.engine.sources import read_sources
@@ -34,6 +35,8 @@ class ComposeProject:
     name: str
     files: tuple[Path, ...]
     env_file: Path | None = None
+    held: Held = field(default_factory=Held)
+    """Variables besides, which are in the shell's environment too."""
 
     @property
     def command(self) -> Command:
@@ -46,7 +49,7 @@ class ComposeProject:
         """A file that is not there counts as empty: left out, compose would take the `.env` beside the compose file."""
         if self.env_file is None:
             return None
-        return str(self.env_file) if self.env_file.is_file() else os.devnull
+        return str(self.env_file) if self.env_file.is_file() and not self.held.sealed else os.devnull
 
     def model(self) -> tuple[Mapping[str, Any], tuple[str, ...]]:
         """The normalized model with the services of all profiles that are on, and compose's warnings about it.
@@ -55,6 +58,7 @@ class ComposeProject:
         are invalid or need variables that are not set; every one is named.
         """
         self.variables()  # what compose says of a file that it cannot read has the line, and so a secret, in it
+        self._require_readable()
         done = self.shell.run(self.command.then("config", "--format", "json"), check=False)
         if not done.ok:
             raise self._invalid(done.stderr)
@@ -64,6 +68,15 @@ class ComposeProject:
             document["services"][name]["x-deploy"] = options
         self._resolve(document)
         return document, warnings
+
+    def _require_readable(self) -> None:
+        """Raises UsageError where a service takes an env file that compose cannot read as a whole."""
+        whole = self.uses().whole if self.held.sealed and self.env_file else ()
+        if whole and self.env_file:
+            raise UsageError(
+                f"{', '.join(sorted(whole))} takes {self.env_file.name} as a whole (env_file:), and it is encrypted",
+                "name the variables that it needs under environment: instead, as in `- SECRET_KEY`",
+            )
 
     def _resolve(self, document: Mapping[str, Any]) -> None:
         """Give configs and secrets of variables their value: on a host nobody knows these variables."""
@@ -130,11 +143,13 @@ class ComposeProject:
         return sorted(name for name in required if not given.get(name))
 
     def variables(self) -> dict[str, str]:
-        """What the env file says, as compose reads it. Holds the values of secrets.
+        """What the env file says, as compose reads it, and what is held besides. Holds the values of secrets.
 
         Raises UsageError with the line that compose would not read.
         """
-        return read_env_file(self.env_file, self.shell.environ()) if self.env_file else {}
+        readable = self.env_file is not None and not self.held.sealed
+        values = read_env_file(self.env_file, self.shell.environ()) if self.env_file and readable else {}
+        return {**values, **self.held.values}
 
     def made_up(self) -> tuple[str, ...]:
         """Secrets in the env file whose value is an example's."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from deploy.engine.compose import ComposeProject
 from deploy.engine.discover import compose_files, env_example, find_compose_files, find_env_file
+from deploy.engine.held import Held, seal_of
 from deploy.engine.sources import read_sources
 from deploy.model.findings import ComposeFiles, EnvFile, Source
 from deploy.model.settings import Environment
@@ -64,11 +65,13 @@ def readable(shell: LocalShell, root: Path, environment: Environment) -> tuple[C
     """
     paths = compose_files(root, environment)
     env_file, example = root / find_env_file(root, environment, paths).path, env_example(root, paths, environment.name)
+    held = Held(sealed=seal_of(env_file) is not None)
     compose = ComposeProject(
-        shell, environment.project, paths, env_file if env_file.is_file() or not example else example
+        shell, environment.project, paths, env_file if env_file.is_file() or not example else example, held
     )
     missing = tuple(compose.missing_variables())
-    if not missing:
-        return compose, ()
-    given = LocalShell(shell.cwd, {**shell.env, **dict.fromkeys(missing, PASSES)})
-    return ComposeProject(given, compose.name, paths, compose.env_file), missing
+    if missing:
+        given = LocalShell(shell.cwd, {**shell.env, **dict.fromkeys(missing, PASSES)})
+        compose = ComposeProject(given, compose.name, paths, compose.env_file, held)
+    # nobody is asked for a secret only to look
+    return compose, () if held.sealed else tuple(name for name in missing if name not in environment.secrets)

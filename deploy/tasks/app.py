@@ -19,6 +19,7 @@ from deploy.engine.compose import ComposeProject, user_environment
 from deploy.engine.dev import DevStack, require_engine
 from deploy.engine.discover import compose_files, env_example, find_env_file
 from deploy.engine.files import create_env_file
+from deploy.engine.held import Held, hold
 from deploy.engine.sandbox import Sandbox, is_sandbox
 from deploy.model.command import Command
 from deploy.model.errors import UsageError, nearest
@@ -45,6 +46,7 @@ class App:
         self.config = context.config
         self.root = Path(context.config.windlass_root)
         self.console = Console()
+        self._held: dict[str, Held] = {}
 
     @cached_property
     def settings(self) -> Settings:
@@ -70,7 +72,12 @@ class App:
     def compose(self, environment: Environment, **env: str) -> ComposeProject:
         """An environment's compose files on this machine; `env` is what they may refer to beyond the env file."""
         files = compose_files(self.root, environment)
-        return ComposeProject(self.shell(**env), environment.project, files, self.env_file(environment))
+        path = self.env_file(environment)
+        if environment.name not in self._held:
+            self._held[environment.name] = hold(environment, path, self.shell())
+        held = self._held[environment.name]
+        own = {name: value for name, value in held.values.items() if name not in os.environ}
+        return ComposeProject(self.shell(**own, **env), environment.project, files, path, held)
 
     def env_file(self, environment: Environment) -> Path:
         """Where an environment's variables are, or are to be."""

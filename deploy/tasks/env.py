@@ -11,10 +11,12 @@ from invoke.collection import Collection
 
 from deploy.engine.compose import ComposeProject
 from deploy.engine.discover import compose_files, env_example
-from deploy.engine.files import create_env_file, env_text, write_whole
+from deploy.engine.files import create_env_file, env_text, read_env_file, write_whole
+from deploy.engine.held import readable_text, seal_of
 from deploy.model.command import Command
-from deploy.model.envfile import Example, Finding, check_env, documented, require_name, with_value, without
+from deploy.model.envfile import Example, Finding, Seal, check_env, documented, require_name, with_value, without
 from deploy.model.errors import DeployError, UsageError, nearest
+from deploy.model.findings import placeholders
 from deploy.model.settings import LOCAL, Environment
 from deploy.tasks.app import App
 from deploy.tasks.base import JSON_HELP, task
@@ -49,7 +51,7 @@ def init(app: App, env: str = "prod") -> None:
             f"where a release of {env} runs already, its data knows other secrets → inv env.pull --env {env} --host "
             f"{environment.hosts[0]} brings those back"
         )
-    if made_up := app.compose(environment).made_up():
+    if made_up := placeholders(read_env_file(path)):
         app.console.warn(f"put in values of your own for {', '.join(made_up)}, which are the example's")
     app.console.say(f"Next: inv env.check --env {env}; keep {path.name} safe, and out of git.")
 
@@ -91,6 +93,7 @@ def set_(app: App, key: str, env: str = "prod") -> None:
     example = _example(app, environment)
     if not path.is_file() and example is not None:
         _require_file(environment, path)
+    _require_plain(path)
     before = env_text(path) if path.is_file() else ""
     text = with_value(before, key, _value(key), path.name)
     known = documented(env_text(example), example.name) if example else {}
@@ -101,6 +104,8 @@ def set_(app: App, key: str, env: str = "prod") -> None:
         return
     write_whole(path.resolve(), text)
     app.console.good(f"Set {key} in {path.name}.")
+    if key in environment.secrets:
+        app.console.warn(f"secrets: in invoke.yaml has a command for {key}, which counts more")
     _say_next(app, env)
 
 
@@ -113,6 +118,7 @@ def unset(app: App, key: str, env: str = "prod") -> None:
     require_name(key)
     environment, path = _place(app, env)
     _require_file(environment, path)
+    _require_plain(path)
     write_whole(path.resolve(), without(env_text(path), key, path.name))
     app.console.good(f"Removed {key} from {path.name}.")
     _say_next(app, env)
@@ -157,6 +163,14 @@ def _require_file(environment: Environment, path: Path) -> None:
         )
 
 
+def _require_plain(path: Path) -> None:
+    """Raises UsageError for an encrypted file: it would have to be encrypted anew, and for whom is not known here."""
+    seal = seal_of(path)
+    if seal:
+        how = f"sops {path.name}" if seal == Seal.SOPS else "decrypt it, change it, and encrypt it for the same people"
+        raise UsageError(f"{path.name} is encrypted with {seal}, and is not changed here", how)
+
+
 def _value(key: str) -> str:
     """The new value, from a pipe or from whoever is at the terminal. Raises UsageError where there is none."""
     if sys.stdin.isatty():
@@ -180,7 +194,7 @@ def _findings(app: App, environment: Environment, compose: ComposeProject, path:
     example = _example(app, environment)
     beside = Example(example.name, env_text(example)) if example else None
     return check_env(
-        env_text(path),
+        readable_text(path, environment, app.shell()),
         path.name,
         beside,
         compose.uses(),
@@ -193,10 +207,10 @@ def _findings(app: App, environment: Environment, compose: ComposeProject, path:
 def _about_file(app: App, path: Path) -> tuple[Finding, ...]:
     mode = path.stat().st_mode
     found = []
-    if mode & _OTHERS:
+    if mode & _OTHERS and not seal_of(path):
         message = f"others on this machine may read it (mode {mode & 0o777:04o})"
         found.append(Finding("mode", "", 0, message, f"chmod 600 {path.name}", fatal=False))
-    if app.shell().run(Command("git", "ls-files", "--error-unmatch", str(path)), check=False).ok:
+    if not seal_of(path) and app.shell().run(Command("git", "ls-files", "--error-unmatch", str(path)), check=False).ok:
         found.append(Finding("shared", "", 0, "git keeps it, for everybody who has the repository", "", fatal=False))
     return tuple(found)
 

@@ -11,7 +11,19 @@ from typing import TYPE_CHECKING
 from deploy.engine.compose import ComposeProject
 from deploy.engine.discover import compose_files, env_example
 from deploy.engine.files import env_text, put_aside, write_whole
-from deploy.model.envfile import OURS, Recovered, Row, Same, compare, compare_with_live, read, recovered, restored
+from deploy.engine.held import seal_of
+from deploy.model.envfile import (
+    OURS,
+    Recovered,
+    Row,
+    Same,
+    compare,
+    compare_with_live,
+    read,
+    recovered,
+    restored,
+    sealed_by,
+)
 from deploy.model.errors import DeployError, UsageError
 from deploy.model.settings import Environment
 from deploy.tasks.app import App
@@ -125,10 +137,14 @@ def pull(app: App, host: list[str], env: str = "prod", yes: bool = False) -> Non
     example = env_example(app.root, compose_files(app.root, environment), environment.name)
     with app.one_site(env, host) as site:
         left = left_env_file(site)
-        found = _found(app, environment, site, [*read(left, {}, "the copy there")] if left else [])
+        sealed = sealed_by(left.encode())
+        names = [*read(left, {}, "the copy there")] if left and not sealed else []
+        found = {} if sealed else _found(app, environment, site, names)
         name = site.shell.name
+    if seal_of(path) and not sealed:
+        raise UsageError(f"{path.name} is encrypted, and what {name} has is not", "put the file elsewhere first")
     base, source = (left, f"the copy on {name}") if left else _base(path, example)
-    text, changed, lost = restored(base, source, found)
+    text, changed, lost = (left, (), ()) if sealed else restored(base, source, found)
     if path.is_file() and env_text(path) == text:
         app.console.good(f"{path.name} is what {name} has: nothing was changed.")
         return
@@ -139,7 +155,8 @@ def pull(app: App, host: list[str], env: str = "prod", yes: bool = False) -> Non
         kept = put_aside(path, app.root, datetime.now())  # noqa: DTZ005  # for a file's name, in the user's own time
         app.console.say(f"The one before is {kept.relative_to(app.root)}.")
     write_whole(path.resolve(), text)
-    app.console.good(f"{path.name} is back from {name}: {_told(left, source, changed)}.")
+    told = f"{source}, as encrypted as it was" if sealed else _told(left, source, changed)
+    app.console.good(f"{path.name} is back from {name}: {told}.")
     if lost:
         app.console.warn(f"nothing there tells {', '.join(lost)}: blank now → inv env.set NAME --env {env}")
     app.console.say(f"Next: inv env.check --env {env}.")
@@ -169,8 +186,9 @@ def _found(app: App, environment: Environment, site: Site, names: list[str]) -> 
 
     if site.first_look.live is None and names:
         return {}
-    uses = _here(app, environment).uses()
-    return recovered(uses, live_environments(site), sorted({*names, *uses.names} - OURS))
+    compose = app.compose(environment, DEPLOY_ADDRESS=site.address)
+    uses, environ = compose.uses(), compose.shell.environ()
+    return recovered(uses, live_environments(site), sorted({*names, *uses.names} - OURS), environ.get)
 
 
 def _beside(app: App, environment: Environment, spec: str) -> tuple[Row, ...]:
@@ -182,4 +200,5 @@ def _beside(app: App, environment: Environment, spec: str) -> tuple[Row, ...]:
     here, uses = compose.variables(), compose.uses()
     environ = compose.shell.environ()
     here |= {name: environ[name] for name in uses.names if name in environ}
-    return tuple(compare_with_live(here, recovered(uses, live, [*here]), uses))
+    found = recovered(uses, live, [*here], (environ | here).get)
+    return tuple(compare_with_live(here, found, uses))

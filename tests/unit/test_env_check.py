@@ -49,6 +49,7 @@ USES = uses_of(
                     "DATABASE_URL=postgres://app:${PG_PASSWORD}@db/app",
                     "SECRET_KEY",
                     "LOG_LEVEL=${LOG_LEVEL:-info}",
+                    "HOSTS=${HOSTS:-${DEPLOY_ADDRESS},www}",
                     "PRICE=$$${AMOUNT}",
                     "PAIR=${LEFT}-${RIGHT}",
                 ],
@@ -145,6 +146,7 @@ LIVE = {
         "DATABASE_URL": "postgres://app:p@ss/1@db/app",
         "SECRET_KEY": "s",
         "LOG_LEVEL": "info",
+        "HOSTS": "10.0.0.1,www",
         "PRICE": "$5",
         "PAIR": "a-b-c",
     },
@@ -152,8 +154,9 @@ LIVE = {
 
 
 def test_variables_are_told_by_what_containers_were_given() -> None:
-    told = recovered(USES, LIVE)
+    told = recovered(USES, LIVE, lookup={"DEPLOY_ADDRESS": "10.0.0.1"}.get)
 
+    assert told["HOSTS"].default, "made of another variable"
     assert told["PG_PASSWORD"].value == "p@ss/1"
     assert told["PG_PASSWORD"].services == ("db", "web")
     assert told["SECRET_KEY"].value == "s"
@@ -189,7 +192,10 @@ def test_hashes_are_equal_for_equal_values_and_new_in_every_run() -> None:
 
 def test_an_env_file_beside_a_release() -> None:
     here = {"PG_PASSWORD": "p@ss/1", "SECRET_KEY": "other", "LEFT": "a", "NOBODYS": "x"}
-    rows = {row.name: row.same for row in compare_with_live(here, recovered(USES, LIVE), USES)}
+    rows = {
+        row.name: row.same
+        for row in compare_with_live(here, recovered(USES, LIVE, lookup={"DEPLOY_ADDRESS": "10.0.0.1"}.get), USES)
+    }
 
     assert rows == {
         "PG_PASSWORD": Same.SAME,

@@ -6,6 +6,7 @@ from deploy.model.envfile.edit import quoted, require_name, with_value, without
 from deploy.model.envfile.example import documented, fill_example, generated, generators, random_text
 from deploy.model.envfile.parse import Assignment, Unset, Variables, decoded, evaluate, parse, read
 from deploy.model.envfile.restore import restored
+from deploy.model.envfile.sealed import Seal, sealed_by
 from deploy.model.envfile.uses import OURS, Recovered, Uses, recovered, uses_of
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Recovered",
     "Row",
     "Same",
+    "Seal",
     "Unset",
     "Uses",
     "Variables",
@@ -35,6 +37,7 @@ __all__ = [
     "recovered",
     "require_name",
     "restored",
+    "sealed_by",
     "uses_of",
     "with_value",
     "without",

@@ -31,11 +31,11 @@ class Reference:
     argument: str = ""
     """What follows the operator: a text with references of its own."""
 
-    def default(self) -> str | None:
-        """What stands there when the variable is not set; None where that depends on others, or is an error."""
-        if not self.operator.endswith("-"):
-            return None if self.operator else ""
-        return self.argument if "$" not in self.argument else None
+    def default(self, lookup: Lookup) -> str | None:
+        """What stands there when the variable is not set; None where that is an error."""
+        if self.operator.endswith("?"):
+            return None
+        return substitute(self.argument, lookup) if self.operator.endswith("-") else ""
 
 
 def parts(text: str) -> Iterator[str | Reference]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from deploy.model.envfile.template import Lookup, Reference, TemplateError, names_in, parts, substitute
+from deploy.model.envfile.template import Lookup, Reference, TemplateError, names_in, parts
 
 OURS = frozenset({"DEPLOY_UID", "DEPLOY_GID", "DEPLOY_ADDRESS"})
 """Variables that are exported to compose whatever an env file says."""
@@ -62,17 +62,19 @@ def uses_of(document: Mapping[str, Any], env_file: str, texts: Iterable[str] = (
     return Uses(frozenset(found | bare), environments, frozenset(whole))
 
 
-def recovered(uses: Uses, live: Mapping[str, Mapping[str, str]], names: Iterable[str] = ()) -> Mapping[str, Recovered]:
+def recovered(
+    uses: Uses, live: Mapping[str, Mapping[str, str]], names: Iterable[str] = (), lookup: Lookup = lambda _: None
+) -> Mapping[str, Recovered]:
     """Variables whose value can be told from the environments of a release's services.
 
-    `live` is service to variables and values. `names` are looked for under their own name as well, in services that get
-    a whole env file and where nothing else tells.
+    `live` is service to variables and values. `lookup` tells variables that defaults are made of. `names` are looked
+    for under their own name as well, in services that get a whole env file and where nothing else tells.
     """
     candidates: dict[str, list[tuple[bool, int, str, str, bool]]] = {}
     for service, templates in uses.environments.items():
         for key, template in templates.items():
             value = (live.get(service) or {}).get(key)
-            for name, found, default in _solved(template, value) if value is not None else ():
+            for name, found, default in _solved(template, value, lookup) if value is not None else ():
                 whole = sum(1 for part in _parts(template) if part)
                 candidates.setdefault(name, []).append((default, whole, service, found, default))
     result = {name: _best(found) for name, found in candidates.items()}
@@ -92,7 +94,7 @@ def _best(found: Sequence[tuple[bool, int, str, str, bool]]) -> Recovered:
     return Recovered(best[3], services, best[4])
 
 
-def _solved(template: str, value: str) -> Iterator[tuple[str, str, bool]]:
+def _solved(template: str, value: str, lookup: Lookup) -> Iterator[tuple[str, str, bool]]:
     """Variables of a template with what they must have been for it to give this value; none where that is not certain.
 
     Each with whether that is its default.
@@ -121,7 +123,7 @@ def _solved(template: str, value: str) -> Iterator[tuple[str, str, bool]]:
         return
     for one in references:
         found = solutions[0][one.name]
-        yield one.name, found, found == one.default()
+        yield one.name, found, found == _default(one, lookup)
 
 
 def _parts(template: str) -> list[str | Reference]:
@@ -131,10 +133,10 @@ def _parts(template: str) -> list[str | Reference]:
         return []
 
 
-def expected(template: str, lookup: Lookup) -> str | None:
-    """What a text comes to; None where compose would refuse it."""
+def _default(reference: Reference, lookup: Lookup) -> str | None:
+    """What stands there for a variable that is not set; None where compose would refuse that."""
     try:
-        return substitute(template, lookup)
+        return reference.default(lookup)
     except TemplateError:
         return None
 

@@ -12,6 +12,7 @@ from deploy.model.errors import UsageError, nearest
 from deploy.model.options import parse_reasons
 from deploy.model.retention import Retention
 from deploy.model.schedule import DrillEvery, Notify, Schedule, parse_times
+from deploy.model.settings.secrets import parse_secrets
 from deploy.model.settings.values import LOCAL, Acme, Encryption, Environment, KeepFree, Offsite, Settings
 from deploy.model.waves import AT_ONCE, CANARY, Wave, parse_waves
 
@@ -54,6 +55,8 @@ KEYS = {
         "parallel",
         "builder",
         "allow",
+        "secrets",
+        "env_identity",
     ),
     "environments.*.acme": ("email", "server", "ca"),
     "environments.*.encryption": ("recipients", "identity"),
@@ -152,6 +155,8 @@ def _environment(name: str, raw: Any, project: str, stack: str, source: str) -> 
         parallel=int(_number(raw, "parallel", AT_ONCE, source, where, least=1)),
         builder=_text(raw, "builder", "", source, where),
         allow=parse_reasons(raw.get("allow"), f"{source}: deploy.{where}.allow"),
+        secrets=parse_secrets(raw.get("secrets"), f"{source}: deploy.{where}.secrets"),
+        env_identity=_text(raw, "env_identity", "", source, where),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from deploy.model.command import Command
 from deploy.model.errors import UsageError
 from deploy.model.retention import Retention
 from deploy.model.schedule import Notify, Schedule
@@ -116,6 +117,10 @@ class Environment:
     """How many hosts are released together, first and after that."""
     parallel: int = AT_ONCE
     """How many hosts of a wave are worked on at the same time."""
+    secrets: Mapping[str, Command] = field(default_factory=dict)
+    """Variables and the command that prints each, on this machine; they count more than the env file."""
+    env_identity: str = ""
+    """File of this machine with the private key of an env file that age has encrypted; else that of backups."""
     builder: str = ""
     """The builder of buildx that builds the images; empty for the one in use."""
     allow: Mapping[str, str] = field(default_factory=dict)
