@@ -110,6 +110,8 @@ class Entry:
     probes: Probes | None = None
     unproved: str = ""
     """Why it was done without a backup that was proved lately, where one was asked for."""
+    rotated: str = ""
+    """The variable that got a new value with it, when that was what it was for."""
     reason: str = ""
     """Why it failed."""
 

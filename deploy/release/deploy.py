@@ -188,9 +188,16 @@ def obtain_and_build(
 
 
 def deploy(
-    prepared: Prepared, plan: Plan, site: Site, local: LocalShell, console: Console, *, under: Hold | None = None
+    prepared: Prepared,
+    plan: Plan,
+    site: Site,
+    local: LocalShell,
+    console: Console,
+    *,
+    under: Hold | None = None,
+    rotates: str = "",
 ) -> Deployed:
-    """Carry out a plan, under a lock that is held already or one of its own.
+    """Carry out a plan, under a lock that is held already or one of its own; `rotates` is for the journal.
 
     Raises DeployError when it cannot be; users then still get what they got before.
     """
@@ -199,7 +206,7 @@ def deploy(
         bring_age(site, local, console, prepared.root)
     with locked(site, purpose(plan), datetime.now(UTC), console, under=under) as hold:
         change = Change(site, prepared.environment, _unchanged(hold.facts, plan, console), prepared.record)
-        with keep_journal(hold, _entry(prepared.record, plan), change) as seconds:
+        with keep_journal(hold, _entry(prepared.record, plan, rotates), change) as seconds:
             carry_out(deploy_actions(prepared, plan, change, local), change, console, seconds)
     if change.deeds:
         change.notes += differences(plan, change.record, change.deeds, change.pushed)
@@ -267,7 +274,7 @@ def _unchanged(facts: Facts, plan: Plan, console: Console) -> Facts:
     return facts
 
 
-def _entry(record: ReleaseRecord, plan: Plan) -> Entry:
+def _entry(record: ReleaseRecord, plan: Plan, rotates: str = "") -> Entry:
     return Entry(
         at=datetime.now(UTC),
         outcome=Outcome.STARTED,
@@ -276,6 +283,7 @@ def _entry(record: ReleaseRecord, plan: Plan) -> Entry:
         revision=str(record.revision),
         previous=plan.previous,
         unproved=plan.unproved,
+        rotated=rotates,
     )
 
 

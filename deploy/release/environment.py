@@ -18,9 +18,17 @@ def live_environments(site: Site) -> Mapping[str, Mapping[str, str]]:
 
     Holds the values of secrets. Raises UsageError where no release is live.
     """
-    live = require_live(site)
+    found = {}
+    for name, service in definitions(site, require_live(site)).items():
+        given = service.get("environment") or {}
+        found[name] = {key: unescaped(str(value)) for key, value in given.items() if value is not None}
+    return found
+
+
+def definitions(site: Site, live: ReleaseRecord) -> Mapping[str, Mapping[str, Any]]:
+    """The definitions of a release's services and of the data services, as compose has them there."""
     printed = site.shell.run(site.bare("definitions.sh", str(site.layout.root), live.id, 0)).stdout
-    return dict(_environments(printed))
+    return dict(_services(printed))
 
 
 def require_live(site: Site) -> ReleaseRecord:
@@ -31,7 +39,7 @@ def require_live(site: Site) -> ReleaseRecord:
     return live
 
 
-def _environments(printed: str) -> Iterator[tuple[str, Mapping[str, str]]]:
+def _services(printed: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for line in printed.splitlines():
         what, _, content = line.partition(" ")
         if what not in {"release", "data"}:
@@ -40,9 +48,7 @@ def _environments(printed: str) -> Iterator[tuple[str, Mapping[str, str]]]:
             document: Mapping[str, Any] = json.loads(base64.b64decode(content))
         except ValueError:  # somebody has rewritten it by hand
             continue
-        for name, service in (document.get("services") or {}).items():
-            given = service.get("environment") or {}
-            yield name, {key: unescaped(str(value)) for key, value in given.items() if value is not None}
+        yield from (document.get("services") or {}).items()
 
 
 def left_env_file(site: Site) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import socket
 import sys
@@ -47,6 +48,7 @@ class App:
         self.root = Path(context.config.windlass_root)
         self.console = Console()
         self._held: dict[str, Held] = {}
+        self._rotating = False
 
     @cached_property
     def settings(self) -> Settings:
@@ -73,11 +75,18 @@ class App:
         """An environment's compose files on this machine; `env` is what they may refer to beyond the env file."""
         files = compose_files(self.root, environment)
         path = self.env_file(environment)
-        if environment.name not in self._held:
-            self._held[environment.name] = hold(environment, path, self.shell())
-        held = self._held[environment.name]
+        held = self.held(environment)
         own = {name: value for name, value in held.values.items() if name not in os.environ}
         return ComposeProject(self.shell(**own, **env), environment.project, files, path, held)
+
+    def held(self, environment: Environment, **more: str) -> Held:
+        """What an environment has beside its env file, asked for once; with `more` from now on, which counts more."""
+        if environment.name not in self._held:
+            self._held[environment.name] = hold(environment, self.env_file(environment), self.shell())
+        held = self._held[environment.name]
+        self._held[environment.name] = dataclasses.replace(held, values={**held.values, **more})
+        self._rotating = self._rotating or bool(more)
+        return self._held[environment.name]
 
     def env_file(self, environment: Environment) -> Path:
         """Where an environment's variables are, or are to be."""
@@ -159,12 +168,14 @@ class App:
 
     def prepare(self, environment: Environment, site: Site, now: datetime, *, rebuild: bool = False) -> Prepared:
         """The release that this checkout makes for a host; the same moment gives the same release on every host."""
+        from deploy.release.initial import as_set_up
         from deploy.release.prepare import prepare
 
         compose = self.compose(environment, DEPLOY_ADDRESS=site.address)
         with ThreadPoolExecutor(1) as pool:
             looking = pool.submit(lambda: site.first_look.architecture)
-            return prepare(compose, environment, self.root, now, architecture=looking.result, rebuild=rebuild)
+            prepared = prepare(compose, environment, self.root, now, architecture=looking.result, rebuild=rebuild)
+        return as_set_up(prepared, site, rotating=self._rotating)
 
     def require_env_file(self, environment: Environment, sites: Iterable[Site], *, yes: bool) -> None:
         """Make the env file before the first deploy; never where a release already has secrets of its own."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import getpass
 import sys
 from pathlib import Path
 
@@ -21,6 +20,8 @@ from deploy.model.settings import LOCAL, Environment
 from deploy.tasks.app import App
 from deploy.tasks.base import JSON_HELP, task
 from deploy.tasks.env_hosts import diff, pull, push
+from deploy.tasks.env_rotate import rotate
+from deploy.tasks.env_value import given_value
 from deploy.ui.units import count
 
 ENV_HELP = "whose env file (default: prod)"
@@ -95,7 +96,7 @@ def set_(app: App, key: str, env: str = "prod") -> None:
         _require_file(environment, path)
     _require_plain(path)
     before = env_text(path) if path.is_file() else ""
-    text = with_value(before, key, _value(key), path.name)
+    text = with_value(before, key, given_value(key), path.name)
     known = documented(env_text(example), example.name) if example else {}
     if known and key not in known:
         app.console.warn(f"{example.name if example else ''} does not know {key}: {nearest(key, [*known])}")
@@ -171,25 +172,6 @@ def _require_plain(path: Path) -> None:
         raise UsageError(f"{path.name} is encrypted with {seal}, and is not changed here", how)
 
 
-def _value(key: str) -> str:
-    """The new value, from a pipe or from whoever is at the terminal. Raises UsageError where there is none."""
-    if sys.stdin.isatty():
-        value = getpass.getpass(f"{key}: ")
-        if getpass.getpass(f"{key}, once more: ") != value:
-            raise UsageError("these were two different values", "nothing was changed; try again")
-        return value
-    given = sys.stdin.buffer.read()
-    if not given:
-        raise UsageError(
-            "nothing came over standard input", f'printf %s "$VALUE" | inv env.set {key}; `echo |` sets a blank value'
-        )
-    try:
-        text = given.decode()
-    except UnicodeDecodeError as error:
-        raise UsageError("the value is not UTF-8", "encode it, for example as base64") from error
-    return text.removesuffix("\n").removesuffix("\r")
-
-
 def _findings(app: App, environment: Environment, compose: ComposeProject, path: Path) -> tuple[Finding, ...]:
     example = _example(app, environment)
     beside = Example(example.name, env_text(example)) if example else None
@@ -220,4 +202,4 @@ def _say_next(app: App, env: str) -> None:
 
 
 def collection() -> Collection:
-    return Collection("env", check, diff, get, init, pull, push, set_, unset)
+    return Collection("env", check, diff, get, init, pull, push, rotate, set_, unset)

@@ -174,17 +174,18 @@ def _look(
 ) -> Mapping[str, tuple[Prepared, Plan]]:
     """What each host is to run, as the same release everywhere, and what that means for it."""
     from deploy.release.deploy import plan_deploy
+    from deploy.release.initial import as_set_up
 
     _require_one_kind(ask(sites, lambda _, site: site.first_look.architecture))
     now = datetime.now(UTC)
-    # what is made of the compose files depends on the address of a host and on nothing else of it
+    # what is made of the compose files depends on the address of a host, and on how its databases were set up
     prepared = {
         address: app.prepare(environment, site, now, rebuild=rebuild)
         for address, site in {site.address: site for site in sites.values()}.items()
     }
 
     def plan(_: str, site: Site) -> tuple[Prepared, Plan]:
-        found = prepared[site.address]
+        found = as_set_up(prepared[site.address], site)
         return found, plan_deploy(found, site, app.shell(), no_proof=no_proof)[0]
 
     return ask(sites, plan)

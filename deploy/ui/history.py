@@ -71,6 +71,7 @@ def release_documents(facts: Facts) -> Iterator[dict[str, Any]]:
             "rehearsed": entry.rehearsed,
             "backup": entry.backup,
             "unproved": entry.unproved,
+            "rotated": entry.rotated,
             "services": [dataclasses.asdict(one) for one in entry.deeds],
             "reason": entry.reason,
             "kept": entry.release in facts.releases,

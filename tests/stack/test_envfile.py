@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from deploy.engine.compose import ComposeProject
+from deploy.engine.held import Held
 from deploy.model.envfile import parse, quoted, read, with_value
 from deploy.model.errors import UsageError
+from deploy.shell import LocalShell
 from tests.unit.envfiles import ENVIRON, NASTY, READ, REFUSED
 
 
@@ -72,9 +75,6 @@ def test_a_value_that_we_changed_is_read_back_by_compose(tmp_path: Path) -> None
 
 
 def test_a_task_tells_the_line_and_nothing_of_its_value(tmp_path: Path) -> None:
-    from deploy.engine.compose import ComposeProject
-    from deploy.shell import LocalShell
-
     (tmp_path / "compose.yaml").write_text("services: {one: {image: x}}\n")
     (tmp_path / ".env").write_text("A=1\nKEY=-----BEGIN\nhunter2+x=\n")
     project = ComposeProject(LocalShell(tmp_path), "x", (tmp_path / "compose.yaml",), tmp_path / ".env")
@@ -83,3 +83,30 @@ def test_a_task_tells_the_line_and_nothing_of_its_value(tmp_path: Path) -> None:
         project.model()
     assert str(error.value).startswith(".env:3: '+' cannot stand")
     assert "hunter2" not in str(error.value)
+
+
+def test_a_service_that_takes_an_encrypted_file_as_a_whole_is_told(tmp_path: Path) -> None:
+    services = {"one": {"image": "x", "env_file": ".env"}, "two": {"image": "x", "environment": ["A"]}}
+    (tmp_path / "compose.yaml").write_text(json.dumps({"services": services}))
+    (tmp_path / ".env").write_text("A=ENC[x]\nsops_mac=ENC[hunter2]\n")
+    held = Held({"A": "value"}, sealed=True)
+    shell = LocalShell(tmp_path, held.values)
+    project = ComposeProject(shell, "x", (tmp_path / "compose.yaml",), tmp_path / ".env", held)
+
+    with pytest.raises(UsageError) as error:
+        project.model()
+    assert error.value.message == "one takes .env as a whole (env_file:), and it is encrypted"
+    del services["one"]
+    (tmp_path / "compose.yaml").write_text(json.dumps({"services": services}))
+    assert project.model()[0]["services"]["two"]["environment"] == {"A": "value"}
+
+
+def test_compose_tells_what_it_does_with_variables(tmp_path: Path) -> None:
+    text = "services: {one: {image: 'x:${TAG}', env_file: .env, environment: [A, 'B=${C:-d}'], ports: ['${P}:80']}}\n"
+    (tmp_path / "compose.yaml").write_text(text)
+    (tmp_path / ".env").write_text("TAG=1\nP=80\n")
+    uses = ComposeProject(LocalShell(tmp_path), "x", (tmp_path / "compose.yaml",), tmp_path / ".env").uses()
+
+    assert uses.names == {"TAG", "A", "C", "P"}
+    assert uses.whole == {"one"}
+    assert uses.environments == {"one": {"A": "${A}", "B": "${C:-d}"}}

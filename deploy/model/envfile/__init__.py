@@ -7,6 +7,7 @@ from deploy.model.envfile.example import documented, fill_example, generated, ge
 from deploy.model.envfile.parse import Assignment, Unset, Variables, decoded, evaluate, parse, read
 from deploy.model.envfile.restore import restored
 from deploy.model.envfile.sealed import Seal, sealed_by
+from deploy.model.envfile.template import names_in
 from deploy.model.envfile.uses import OURS, Recovered, Uses, recovered, uses_of
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "fill_example",
     "generated",
     "generators",
+    "names_in",
     "parse",
     "quoted",
     "random_text",

@@ -13,6 +13,7 @@ from deploy.model.envfile.template import Lookup, Reference, TemplateError, name
 OURS = frozenset({"DEPLOY_UID", "DEPLOY_GID", "DEPLOY_ADDRESS"})
 """Variables that are exported to compose whatever an env file says."""
 _COMPOSES = re.compile(r"(COMPOSE|DOCKER|BUILDX|BUILDKIT)_\w+")
+_INITIAL = ("POSTGRES_PASSWORD",)
 _NAMED = re.compile(r"(?<!\$)(?:\$\$)*\$\{?([A-Za-z_]\w*)")
 
 
@@ -75,8 +76,9 @@ def recovered(
         for key, template in templates.items():
             value = (live.get(service) or {}).get(key)
             for name, found, default in _solved(template, value, lookup) if value is not None else ():
-                whole = sum(1 for part in _parts(template) if part)
-                candidates.setdefault(name, []).append((default, whole, service, found, default))
+                # what a server is told when its volume is new may be older than what others have
+                rank = 100 * (key in _INITIAL) + len(_parts(template))
+                candidates.setdefault(name, []).append((default, rank, service, found, default))
     result = {name: _best(found) for name, found in candidates.items()}
     for name in names:
         if name in result and not result[name].default:
