@@ -167,6 +167,13 @@ def test_variables_are_told_by_what_containers_were_given() -> None:
     assert "p@ss" not in repr(told)
 
 
+def test_what_a_server_was_told_when_its_volume_was_new_counts_last() -> None:
+    live = {"db": {"POSTGRES_PASSWORD": "old"}, "web": {"DATABASE_URL": "postgres://app:new@db/app"}}
+
+    assert recovered(USES, live)["PG_PASSWORD"].value == "new"
+    assert recovered(USES, {"db": live["db"]})["PG_PASSWORD"].value == "old"
+
+
 def test_a_service_with_the_whole_file_tells_names_of_its_own() -> None:
     uses = uses_of({"services": {"web": {"env_file": ["/src/.env"], "environment": {"A": "1"}}}}, "/src/.env")
 
