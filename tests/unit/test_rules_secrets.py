@@ -71,12 +71,19 @@ def test_a_password_that_is_tried_first_is_found(text: str, env: str | None, lin
         ("SECRET_KEY: ${KEY:?}", f"KEY={GOOD}\n", ""),
         ("SECRET_KEY: ${KEY:?}", f"KEY=dev{GOOD}\n", ""),
         ("GREETING: ${GREETING:-change me}", "", ""),
+        ("SENTRY_TOKEN: ${SENTRY_TOKEN:-none}", "", ""),
     ],
 )
 def test_a_secret_of_an_example_is_found(text: str, env: str, line: str, tmp_path: Path) -> None:
     expected = [f"example-secret {line} error"] if line else []
 
     assert lines(tmp_path, "example-secret", text, env=env, example="KEY=from-somebodys-example-9\n") == expected
+
+
+def test_a_default_of_what_others_make_up_is_warned_of(tmp_path: Path) -> None:
+    text = "SENTRY_TOKEN: ${SENTRY_TOKEN:-not-used-here}"
+
+    assert lines(tmp_path, "example-secret", text, env="") == ["example-secret compose.yaml:5 warning"]
 
 
 @pytest.mark.parametrize(
@@ -96,7 +103,12 @@ def test_a_secret_of_an_example_is_found(text: str, env: str, line: str, tmp_pat
         ("PASSWORD_MIN_LENGTH", "8", ""),
         ("MAX_TOKENS", "4096", ""),
         ("VITE_MAP_TOKEN", "short", ""),
-        ("PROXY_PASS", "http://a:1", ""),
+        ("BROKER_URL", "amqp://shop@mq", ""),
+        ("NGINX_PROXY_PASS", "backend", ""),
+        ("PUSHER_APP_KEY", "app-key", ""),
+        ("APP_KEY", "base64:abc", "warning"),
+        ("JWT_PRIVATE_KEY", "/run/jwt.pem", ""),
+        ("PASSWORD_SALT", "ab3#", "warning"),
     ],
 )
 def test_a_secret_that_can_be_guessed_is_found(name: str, value: str, severity: str, tmp_path: Path) -> None:

@@ -22,22 +22,27 @@ from deploy.model.stack import Service, unescaped
 
 _NAME = re.compile(
     r"(?:.*_|PG|)(?:PASSWORD|PASSWD|PASS|PWD|PASSPHRASE|SECRET|SECRET_KEY|SECRET_KEY_BASE|SECRET_ACCESS_KEY|TOKEN|"
-    r"PRIVATE_KEY|API_KEY|APIKEY|APP_KEY|ENCRYPTION_KEY|SIGNING_KEY|MASTER_KEY|JWT_KEY|SESSION_KEY|SALT)(?:_?\d+)?",
+    r"PRIVATE_KEY|API_KEY|APIKEY|ENCRYPTION_KEY|SIGNING_KEY|MASTER_KEY|JWT_KEY|SESSION_KEY|SALT)(?:_?\d+)?|APP_KEY",
     re.IGNORECASE,
 )
 _ASKS = re.compile(
     r"(?:.*_)?(?:ALLOW|RANDOM|REQUIRE|USE|ENABLE|DISABLE|NO|HAS|SHOW|RESET|SKIP|WITHOUT)_.*|"
-    r"(?:NEXT_PUBLIC|NUXT_PUBLIC|VITE|REACT_APP|PUBLIC|VUE_APP|EXPO_PUBLIC)_.*|(?:OLD)?PWD",
+    r"(?:NEXT_PUBLIC|NUXT_PUBLIC|VITE|REACT_APP|PUBLIC|VUE_APP|EXPO_PUBLIC)_.*|(?:OLD)?PWD|"
+    r"(?:.*_)?(?:BY|FASTCGI|PROXY|UWSGI)_PASS",
     re.IGNORECASE,
 )
 _KEY = re.compile(
-    r"(?:.*_)?(?:SECRET_KEY|SECRET_KEY_BASE|APP_KEY|ENCRYPTION_KEY|SIGNING_KEY|MASTER_KEY|JWT_KEY|SESSION_KEY|"
+    r"APP_KEY|(?:.*_)?(?:SECRET_KEY|SECRET_KEY_BASE|ENCRYPTION_KEY|SIGNING_KEY|MASTER_KEY|JWT_KEY|SESSION_KEY|"
     r"(?:JWT|SESSION|COOKIE|NEXTAUTH|AUTH|APP|CSRF|HMAC|SIGNING)_(?:\w+_)?SECRET)",
     re.IGNORECASE,
 )
-_FOREIGN = re.compile(r"(?:.*_)?(?:TOKEN|API_KEY|APIKEY|SECRET_ACCESS_KEY|PRIVATE_KEY)", re.IGNORECASE)
+_FOREIGN = re.compile(
+    r"(?:.*_)?(?:TOKEN|API_KEY|APIKEY|SECRET_ACCESS_KEY|PRIVATE_KEY|CLIENT_SECRET|WEBHOOK_SECRET|SALT)", re.IGNORECASE
+)
 _SWITCHES = frozenset({"true", "false", "yes", "no", "on", "off", "none", "null"})
 _URL = re.compile(r"\w[\w+.-]*://(?P<user>(?:[^:/@\s${}]|\$\{[^}]*\})*):(?P<password>(?:[^@/\s${}]|\$\{[^}]*\})+)@")
+_FOLDERS = ("./", "/app/", "/etc/", "/run/", "/secrets/", "/var/")
+"""Where a path begins that a secret is read from."""
 _USERS = ("USER", "USERNAME", "LOGIN", "NAME")
 
 
@@ -78,7 +83,7 @@ class Secret:
 
 def is_secret(name: str, value: str = "") -> bool:
     """Whether a variable of this name holds a secret rather than, say, how long one is."""
-    other = value.lower() in _SWITCHES or "://" in value or value.startswith("/run/secrets/")
+    other = value.lower() in _SWITCHES or "://" in value or value.startswith(_FOLDERS)
     return bool(_NAME.fullmatch(name)) and not _ASKS.fullmatch(name) and not other
 
 

@@ -80,7 +80,8 @@ def example_secret(subject: Subject) -> Iterator[Problem]:
         if _is_default(one):
             continue
         if one.source.origin == Origin.DEFAULT:
-            yield _problem(one, "is the default that stands in the compose file", f"set {one.name} in the env file")
+            remedy = f"set {one.name} in the env file"
+            yield _problem(one, "is the default that stands in the compose file", remedy, fatal=not one.foreign)
         elif why := _from_example(one, subject):
             yield _problem(one, why, "set a random one: openssl rand -hex 32")
 
