@@ -102,6 +102,14 @@ class Service:
         return int(deploy.get("replicas", self.definition.get("scale", 1)))
 
     @property
+    def memory_limit_bytes(self) -> int | None:
+        """What one container of it may have, where that is said; compose gives it in bytes."""
+        deploy = self.definition.get("deploy") or {}
+        limits = (deploy.get("resources") or {}).get("limits") or {}
+        size = str(limits.get("memory") or self.definition.get("mem_limit") or "")
+        return int(size) if size.isdigit() else None
+
+    @property
     def has_healthcheck(self) -> bool:
         check = self.definition.get("healthcheck")
         return bool(check and not check.get("disable"))

@@ -4,43 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from deploy.engine.bases import BaseImages, needed_images
-from deploy.engine.clusters import image_major, majors
-from deploy.engine.dockerfiles import dockerfile_text
 from deploy.engine.frontends import readable
-from deploy.engine.images import build, missing
-from deploy.engine.platforms import builder_platforms, is_native
-from deploy.model.checks import (
-    Problem,
-    check_builder,
-    check_by_hand,
-    check_host,
-    check_majors,
-    check_proof,
-    needed_on_host,
-    require_none,
-)
+from deploy.engine.images import build
+from deploy.engine.platforms import is_native
+from deploy.model.checks import require_none
 from deploy.model.deeds import differences
-from deploy.model.edge import images as edge_images
 from deploy.model.errors import DeployError
 from deploy.model.facts import Facts
-from deploy.model.findings import found_migrations
 from deploy.model.journal import Entry, Outcome, Probes, interrupted
-from deploy.model.plan import Action as PlanAction
-from deploy.model.plan import Plan, Wanted, make_plan
+from deploy.model.plan import Plan
 from deploy.model.rehearsal import Report
 from deploy.model.release import ReleaseRecord
-from deploy.push.send import lacked_bytes
 from deploy.release.by_hand import BackUpByHand, EndByHand, RestByHand, TakeData
 from deploy.release.change import Change
+from deploy.release.checking import outline, problems_of
 from deploy.release.data_services import DataUp, MakeNetworks
 from deploy.release.definitions import explained
 from deploy.release.edge import PrepareEdge, Switch, WatchFromHere
-from deploy.release.edge_files import maintenance_page, tls_for
 from deploy.release.lock import Hold, locked, require_thawed
 from deploy.release.migrate import BackUpBeforeMigrating, CheckMigrations, Migrate, Pending
 from deploy.release.prepare import Prepared, whoami
@@ -49,12 +34,10 @@ from deploy.release.push import Push
 from deploy.release.records import keep_journal, record_current
 from deploy.release.rehearse import Rehearse, needless
 from deploy.release.retire import Retire
-from deploy.release.schedule import outdated
 from deploy.release.site import Site
 from deploy.release.stage import StageRelease
 from deploy.release.start import StartRelease, TakeOverWorkers
 from deploy.release.steps import Action, run_all
-from deploy.release.stores import newest_of
 from deploy.release.tools import bring_age
 from deploy.shell import LocalShell
 from deploy.ui import Console, Step
@@ -80,85 +63,10 @@ def plan_deploy(prepared: Prepared, site: Site, local: LocalShell, *, no_proof: 
     Raises DeployError with every problem found on the host.
     """
     facts = site.first_look
-    tls = tls_for(prepared.environment, prepared.record)
-    maintenance_page(prepared.environment)  # what cannot be shown is better known now
-    edge = edge_images(tls) if prepared.record.public else ()
-    references = [*edge, *(source.reference for source in prepared.sources.values())]
-    have = frozenset(references) - frozenset(missing(local, references))
-    wanted = Wanted(
-        prepared.record,
-        have,
-        lacked_bytes(local, have - facts.images.keys(), facts.layers.values()),
-        tuple(service.name for service in prepared.stack.with_command("migrate")),
-        tls,
-        found_migrations(prepared.stack),
-        prepared.warnings,
-    )
-    plan = explained(make_plan(wanted, facts, site.layout), prepared, site, facts)
-    found = check_host(
-        facts,
-        prepared.record,
-        site.layout,
-        architecture=prepared.platform.partition("/")[2].partition("/")[0],
-        incoming_bytes=plan.push_bytes,
-        now=datetime.now(UTC),
-        tls=tls,
-        direct={name: service.direct_ports for name, service in prepared.stack.services.items()},
-    )
-    by_hand = check_by_hand(facts, prepared.stack, prepared.places, site.layout)
-    problems = (
-        *found,
-        *by_hand,
-        *_absent(prepared, site),
-        *_other_majors(prepared, plan, site, local),
-        *_builder_problems(prepared, plan, local),
-        *_proof_problems(prepared, plan, site, anyway=bool(no_proof)),
-        *outdated(facts, prepared.environment),
-    )
+    plan = explained(outline(prepared, site, local), prepared, site, facts)
+    problems = problems_of(prepared, plan, site, local, anyway=bool(no_proof))
     notes = require_none(problems, site.shell.name, prepared.lines.locate)
     return dataclasses.replace(plan, warnings=plan.warnings + notes, unproved=no_proof), facts
-
-
-def _proof_problems(prepared: Prepared, plan: Plan, site: Site, *, anyway: bool) -> Iterator[Problem]:
-    """Stores without a backup to go back to; one round trip where the environment wants there to be one."""
-    facts, environment = site.first_look, prepared.environment
-    if environment.deploy_needs_proof_h and facts.live:
-        _, proved, _ = newest_of(site, facts, prepared.environment)
-        yield from check_proof(facts, plan, proved, environment, anyway=anyway)
-
-
-def _absent(prepared: Prepared, site: Site) -> Iterator[Problem]:
-    """What the stack takes to be on the host and is not; one round trip where it takes anything."""
-    needed = {(one.what, one.name): one for one in needed_on_host(prepared.stack, prepared.places)}
-    if needed:
-        words = (word for key in needed for word in key)
-        done = site.shell.run(site.bare("absent.sh", str(site.layout.root), *words))
-        for line in done.stdout.splitlines():
-            what, _, name = line.partition(" ")
-            yield needed[what, name].problem
-
-
-def _other_majors(prepared: Prepared, plan: Plan, site: Site, local: LocalShell) -> Iterator[Problem]:
-    """Databases that would not start on their data; one round trip where one is to be started anew."""
-    starting = {one.name for one in plan.data if one.action in {PlanAction.CREATE, PlanAction.REPLACE}}
-    services = [one for one in prepared.stack.data if one.name in starting]
-    # containers that somebody runs by hand have the project's own name
-    projects = (site.layout.data_project, site.layout.project)
-    found = majors(site.shell, projects, prepared.stack, services)
-    # what is to be pushed is here, and a tag is only a word
-    runs = {one.name: one.runs for one in services}
-    known = [dataclasses.replace(one, image=image_major(local, runs[one.service]) or one.image) for one in found]
-    yield from check_majors(known, f" --env {prepared.environment.name} --host {site.shell.name}")
-
-
-def _builder_problems(prepared: Prepared, plan: Plan, local: LocalShell) -> Iterator[Problem]:
-    """What keeps images from being built for a host that is another kind of machine than this one."""
-    builds = {name: prepared.stack.services[name].build for name in plan.build}
-    if not builds or is_native(prepared.platform):
-        return
-    texts = {name: dockerfile_text(one) for name, one in builds.items() if one}
-    builder = prepared.environment.builder
-    yield from check_builder(texts, prepared.platform, builder, builder_platforms(local, builder))
 
 
 def obtain_and_build(

@@ -51,6 +51,8 @@ class Site:
     """The host as users reach it."""
     host_address: str = ""
     """The host itself, where it is known by another address too."""
+    direct: bool = True
+    """Whether this machine reaches that address itself, and not through another host."""
     fence: Fence = field(default_factory=Fence)
 
     @cached_property

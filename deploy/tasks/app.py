@@ -152,7 +152,7 @@ class App:
             host.connect()
             if host.accepted_key:
                 self.console.warn(f"{spec}: new host key {host.accepted_key}, written to {target.known_hosts[0]}")
-            yield Site(host, layout, domain or target.address, target.address)
+            yield Site(host, layout, domain or target.address, target.address, direct=target.proxy is None)
         finally:
             host.close()
 

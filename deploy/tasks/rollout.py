@@ -256,16 +256,24 @@ def _conclude(app: App, environment: Environment, results: Sequence[HostResult],
 
 def alike(plans: Sequence[Plan]) -> Iterator[Plan]:
     """Hosts to which the same happens as one plan, under all their names."""
-    groups: list[tuple[Plan, list[str]]] = []
+    groups: list[tuple[Plan, list[Plan]]] = []
     for plan in plans:
-        bare = dataclasses.replace(plan, host="")
-        names = next((names for known, names in groups if known == bare), None)
-        if names is None:
-            groups.append((bare, [plan.host]))
+        bare = dataclasses.replace(plan, host="", warnings=())
+        own = next((own for known, own in groups if known == bare), None)
+        if own is None:
+            groups.append((bare, [plan]))
         else:
-            names.append(plan.host)
-    for plan, names in groups:
-        yield dataclasses.replace(plan, host=", ".join(names))
+            own.append(plan)
+    for bare, own in groups:
+        yield dataclasses.replace(bare, host=", ".join(plan.host for plan in own), warnings=_warnings(own))
+
+
+def _warnings(plans: Sequence[Plan]) -> tuple[str, ...]:
+    """What is said of all hosts, and then what is said of some, with their names."""
+    texts = dict.fromkeys(text for plan in plans for text in plan.warnings)
+    told_of = {text: [plan.host for plan in plans if text in plan.warnings] for text in texts}
+    of_all = [text for text, hosts in told_of.items() if len(hosts) == len(plans)]
+    return (*of_all, *(f"{', '.join(hosts)}: {text}" for text, hosts in told_of.items() if text not in of_all))
 
 
 def show_plan(app: App, plan: Plan, show: Callable[[str], None]) -> None:

@@ -13,7 +13,7 @@ import pytest
 from deploy.model.checks import check_carried, check_host, require_none
 from deploy.model.edge import Tls
 from deploy.model.errors import DeployError
-from deploy.model.facts import Container, Facts, parse_facts
+from deploy.model.facts import Container, Facts, Machine, parse_facts
 from tests.unit.examples import LAYOUT, NOW, broken, facts, model, record, stack
 
 RECORD = record()
@@ -27,11 +27,22 @@ distribution=Debian GNU/Linux 13 (trixie)
 root_writable=yes
 root_free_kb=1000
 zstd=yes
-memory_kb=4000
 @@engine
 version=26.1.5
 compose=2.26.1
 data_free_kb=2000
+@@machine
+memory_kb=4000
+memory_total_kb=8000
+swap_kb=0
+lists_at=1795262400
+packages_at=1795262300
+reboot=linux-image-amd64 linux-base .
+addresses=203.0.113.7 2001:db8::7
+firewall_ufw=yes
+guarded=80 443
+@@memory
+c0ffee 2000
 @@images
 sha256:aa postgres:17
 sha256:bb <none>:<none>
@@ -80,6 +91,17 @@ def test_facts_are_read() -> None:
     assert found.data == {"db": {"image": "1"}}
     assert [container.id for container in found.containers] == ["c0ffee", "beef"]
     assert found.warm == {RECORD.id: found.now + timedelta(minutes=1)}
+    assert found.machine == Machine(
+        memory_bytes=8000 << 10,
+        swap_bytes=0,
+        lists_at=found.now,
+        packages_at=found.now - timedelta(seconds=100),
+        reboot="linux-image-amd64, linux-base",
+        firewalls=("ufw",),
+        guarded=frozenset({80, 443}),
+        addresses=("203.0.113.7", "2001:db8::7"),
+        memory_of={"c0ffee": 2000},
+    )
 
 
 def test_half_a_text_is_not_taken_for_facts() -> None:
@@ -99,6 +121,8 @@ def test_the_script_prints_what_is_read(tmp_path: Any) -> None:
     assert found.live is None
     assert found.releases == {}
     assert found.root_writable
+    assert found.machine.memory_bytes > found.memory_bytes > 0
+    assert found.machine.addresses
 
 
 def check(found: Facts, **changes: Any) -> list[str]:

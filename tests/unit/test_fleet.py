@@ -17,6 +17,7 @@ from deploy.model.waves import HostOutcome, OnFailure, parse_waves
 from deploy.release import fleet
 from deploy.release.deploy import Deployed
 from deploy.release.fleet import Member, Rollout
+from deploy.tasks.rollout import alike
 from deploy.ui import Console, Several
 from tests.unit.examples import LAYOUT, facts, record
 
@@ -174,3 +175,16 @@ def test_every_line_begins_with_its_host(capsys: pytest.CaptureFixture[str]) -> 
         "b     lines",
         "b     ! careful",
     ]
+
+
+def test_hosts_to_which_the_same_happens_are_one_plan_with_what_is_said_of_some() -> None:
+    plans = [one.plan for one in Hosts("abc").members()]
+    warned = [
+        dataclasses.replace(plan, warnings=("of all", *said))
+        for plan, said in zip(plans, (["low on memory"], [], ["low on memory"]), strict=True)
+    ]
+
+    (told,) = alike(warned)
+
+    assert told.host == "a, b, c"
+    assert told.warnings == ("of all", "a, c: low on memory")

@@ -4,12 +4,15 @@ from deploy.model.checks.builder import check_builder
 from deploy.model.checks.by_hand import check_by_hand
 from deploy.model.checks.carried import check_carried
 from deploy.model.checks.host import check_frozen, check_host
+from deploy.model.checks.machine import check_machine
 from deploy.model.checks.majors import check_majors
+from deploy.model.checks.memory import check_memory
 from deploy.model.checks.places import Needed, check_places, needed_on_host
 from deploy.model.checks.problem import Locate, Problem, place_of, require_none
 from deploy.model.checks.proof import check_proof
 from deploy.model.checks.schedule import check_schedule
 from deploy.model.checks.start_period import check_start_period
+from deploy.model.checks.way_in import check_firewall, check_names
 
 __all__ = [
     "Locate",
@@ -18,9 +21,13 @@ __all__ = [
     "check_builder",
     "check_by_hand",
     "check_carried",
+    "check_firewall",
     "check_frozen",
     "check_host",
+    "check_machine",
     "check_majors",
+    "check_memory",
+    "check_names",
     "check_places",
     "check_proof",
     "check_schedule",

@@ -44,7 +44,11 @@ def check_host(
     """
     setup = f"inv host.setup --host {facts.host}"
     if not facts.engine_version:
-        yield Problem(f"no Docker engine answers to user {facts.user}: {facts.engine_error or 'not installed'}", setup)
+        yield Problem(
+            f"no Docker engine answers to user {facts.user}: {facts.engine_error or 'not installed'}",
+            setup,
+            rule="host-engine",
+        )
         return
     yield from check_frozen(facts)
     yield from _programs(facts, setup)
@@ -52,42 +56,65 @@ def check_host(
         yield Problem(
             f"the host is {facts.architecture}, images would be built for {architecture}",
             "unset DOCKER_DEFAULT_PLATFORM: images are built for the host by themselves",
+            rule="host-architecture",
         )
     if not facts.root_writable and not facts.sudo:
-        yield Problem(f"user {facts.user} can neither write to {layout.root} nor use sudo without a password", setup)
+        yield Problem(
+            f"user {facts.user} can neither write to {layout.root} nor use sudo without a password",
+            setup,
+            rule="host-folder",
+        )
     needed = int(incoming_bytes * UNPACKED) + RESERVE_BYTES
     if facts.data_free_bytes and facts.data_free_bytes < needed:
         yield Problem(
             f"{facts.data_free_bytes / 1e9:.1f} GB are free, {needed / 1e9:.1f} GB are needed",
             "free some: docker system df shows what takes them",
+            rule="host-disk",
         )
     yield from _ports(facts, record, layout, tls)
     yield from _direct_ports(facts, layout, direct or {})
     yield from _names(record, layout)
     if abs(facts.now - now) > CLOCK_SKEW:
         yield Problem(
-            f"the host's clock is off by {abs(facts.now - now)}", "set it, for example with chrony", fatal=False
+            f"the host's clock is off by {abs(facts.now - now)}",
+            "set it, for example with chrony",
+            fatal=False,
+            rule="host-clock",
         )
     for text in facts.unreadable:
-        yield Problem(text, fatal=False)
+        yield Problem(text, fatal=False, rule="host-release")
 
 
 def check_frozen(facts: Facts) -> Iterator[Problem]:
     """Whether somebody asked that nothing be changed."""
     if facts.frozen:
         by, since, message = (facts.frozen.get(key, "?") for key in ("by", "since", "message"))
-        yield Problem(f"locked by {by} since {since}: {message}", "inv ENVIRONMENT.unlock, when that is over")
+        yield Problem(
+            f"locked by {by} since {since}: {message}", "inv ENVIRONMENT.unlock, when that is over", rule="host-locked"
+        )
 
 
 def _programs(facts: Facts, setup: str) -> Iterator[Problem]:
     if _version(facts.engine_version) < OLDEST_ENGINE:
-        yield Problem(f"Docker Engine {facts.engine_version} is older than {_text(OLDEST_ENGINE)}", "upgrade it")
+        yield Problem(
+            f"Docker Engine {facts.engine_version} is older than {_text(OLDEST_ENGINE)}",
+            "upgrade it",
+            rule="host-engine",
+        )
     elif _version(facts.engine_version) < READS_ZSTD and not facts.zstd:
-        yield Problem(f"Docker Engine {facts.engine_version} cannot read zstd, and there is no zstd to do it", setup)
+        yield Problem(
+            f"Docker Engine {facts.engine_version} cannot read zstd, and there is no zstd to do it",
+            setup,
+            rule="host-engine",
+        )
     if not facts.compose_version:
-        yield Problem("docker compose v2 is not installed", setup)
+        yield Problem("docker compose v2 is not installed", setup, rule="host-engine")
     elif _version(facts.compose_version) < OLDEST_COMPOSE:
-        yield Problem(f"docker compose {facts.compose_version} is older than {_text(OLDEST_COMPOSE)}", "upgrade it")
+        yield Problem(
+            f"docker compose {facts.compose_version} is older than {_text(OLDEST_COMPOSE)}",
+            "upgrade it",
+            rule="host-engine",
+        )
 
 
 def _ports(facts: Facts, record: ReleaseRecord, layout: HostLayout, tls: Tls | None) -> Iterator[Problem]:
@@ -109,7 +136,7 @@ def _ports(facts: Facts, record: ReleaseRecord, layout: HostLayout, tls: Tls | N
                 f"it looks like this stack, started by hand: `deploy: {{project: {holder.project}}}` in invoke.yaml "
                 "takes it over with its data; or stop it"
             )
-        yield Problem(f"port {port} (for {wants}) is held by {by}", remedy)
+        yield Problem(f"port {port} (for {wants}) is held by {by}", remedy, rule="host-port")
 
 
 def _names(record: ReleaseRecord, layout: HostLayout) -> Iterator[Problem]:
@@ -124,6 +151,7 @@ def _names(record: ReleaseRecord, layout: HostLayout) -> Iterator[Problem]:
                 f"{LONGEST_NAME}",
                 f"a project name of at most {len(layout.project) - excess} characters: `deploy: {{project: …}}` in "
                 "invoke.yaml",
+                rule="host-name",
             )
 
 
@@ -151,6 +179,7 @@ def _direct_ports(facts: Facts, layout: HostLayout, direct: Mapping[str, tuple[P
                 f"port {port} (for {service}) is held by {by}",
                 "stop it, or publish another port",
                 path=("services", service, "ports", str(port.published)),
+                rule="host-port",
             )
 
 

@@ -26,13 +26,15 @@ from deploy.model.edge.state import (
     render_map,
     target_of,
 )
-from deploy.model.edge.tls import PLACEHOLDER, Certificate, Tls, parse_certificates, tls_of
+from deploy.model.edge.tls import HTTP_PORT, HTTPS_PORT, PLACEHOLDER, Certificate, Tls, parse_certificates, tls_of
 
 __all__ = [
     "ACME_IMAGE",
     "DEFINITION",
     "EMPTY",
     "FIRST_PORT",
+    "HTTPS_PORT",
+    "HTTP_PORT",
     "IMAGE",
     "NONE",
     "PLACEHOLDER",

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from deploy.model.edge import Certificate, EdgeState
+from deploy.model.facts.machine import Machine
 from deploy.model.journal import Entry
 from deploy.model.layers import Layers
 from deploy.model.layout import HostLayout
@@ -131,6 +132,7 @@ class Facts:
     """The note of the schedule that the host keeps by itself (see `model/scheduled.py`). Empty where there is none."""
     mounted: Mapping[str, tuple[Mounted, ...]] = field(default_factory=dict)
     """What the containers mount that were started by hand, by their id; before the first release only."""
+    machine: Machine = field(default_factory=Machine)
 
     @property
     def live(self) -> ReleaseRecord | None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from deploy.model.edge import EdgeState, parse_certificates
 from deploy.model.errors import DeployError
 from deploy.model.facts.found import ARCHITECTURES, Container, Facts, Mounted
+from deploy.model.facts.machine import parse_machine
 from deploy.model.journal import parse_journal
 from deploy.model.layers import Layers
 from deploy.model.release import ReleaseRecord
@@ -22,6 +23,7 @@ def parse_facts(text: str, host: str) -> Facts:
     if "end" not in sections:
         raise DeployError(f"{host}: its facts could not be read", "run the command again", details=text[-2000:])
     about = _pairs(sections["host"]) | _pairs(sections["engine"])
+    machine = _pairs(sections.get("machine", ""))
     releases, unreadable = _releases(sections, host)
     return Facts(
         host=host,
@@ -39,7 +41,7 @@ def parse_facts(text: str, host: str) -> Facts:
         layers=dict(_layers(sections["layers"])),
         zstd="zstd" in about,
         containerd="containerd" in about,
-        memory_bytes=int(about.get("memory_kb", 0)) * _KB,
+        memory_bytes=int(machine.get("memory_kb", 0)) * _KB,
         containers=tuple(_containers(sections["containers"])),
         listening=frozenset(_ports(sections["listening"])),
         current=sections.get("current", "").strip(),
@@ -62,6 +64,7 @@ def parse_facts(text: str, host: str) -> Facts:
         },
         data_bytes=int(about.get("data_kb", 0)) * _KB,
         mounted=_mounted(sections.get("by-hand", "")),
+        machine=parse_machine(machine, sections.get("memory", "")),
     )
 
 

@@ -25,7 +25,45 @@ about_host() {
     if sudo -n true 2>/dev/null; then printf 'sudo=yes\n'; fi
     df -Pk "$parent" | awk 'NR == 2 { printf "root_free_kb=%s\n", $4 }'
     if command -v zstd >/dev/null; then printf 'zstd=yes\n'; fi
-    awk '$1 == "MemAvailable:" { printf "memory_kb=%s\n", $2 }' /proc/meminfo
+}
+# What the machine is apart from any project, as far as everybody may read it.
+about_machine() {
+    awk '$1 == "MemAvailable:" { printf "memory_kb=%s\n", $2 }
+         $1 == "MemTotal:" { printf "memory_total_kb=%s\n", $2 }
+         $1 == "SwapTotal:" { printf "swap_kb=%s\n", $2 }' /proc/meminfo
+    # when packages were last asked for, and last installed: the newest of each
+    stat -c 'lists_at=%Y' /var/lib/apt/lists /var/lib/apt/lists/partial /var/lib/apt/periodic/update-success-stamp 2>/dev/null | sort -t= -k2n | tail -n 1
+    stat -c 'packages_at=%Y' /var/lib/dpkg/status 2>/dev/null || true
+    if [ -e /var/run/reboot-required ]; then
+        printf 'reboot=%s\n' "$({ cat /var/run/reboot-required.pkgs 2>/dev/null || true; } | sort -u | tr '\n' ' ')."
+    fi
+    printf 'addresses=%s\n' "$(hostname -I 2>/dev/null || true)"
+    if grep -qsx 'ENABLED=yes' /etc/ufw/ufw.conf; then printf 'firewall_ufw=yes\n'; fi
+    if [ -e /etc/systemd/system/multi-user.target.wants/firewalld.service ]; then printf 'firewall_firewalld=yes\n'; fi
+    if [ -d /etc/windlass/firewall.d ]; then printf 'guarded=%s\n' "$(cat /etc/windlass/firewall.d/* 2>/dev/null | tr '\n' ' ')"; fi
+}
+# What each container has in memory that no other use can push out: "ID BYTES". Both versions of cgroups, either driver.
+memory() {
+    set --
+    for stat in /sys/fs/cgroup/docker/*/memory.stat /sys/fs/cgroup/system.slice/docker-*.scope/memory.stat \
+        /sys/fs/cgroup/memory/docker/*/memory.stat /sys/fs/cgroup/memory/system.slice/docker-*.scope/memory.stat
+    do
+        if [ -r "$stat" ]; then set -- "$@" "$stat"; fi
+    done
+    if [ $# = 0 ]; then return 0; fi
+    # a container may end meanwhile
+    awk '$1 == "anon" || $1 == "shmem" || $1 == "total_rss" || $1 == "total_shmem" {
+             # total_… of version 1 come after their own "shmem", which is in them
+             if ($1 == "total_rss") sum[FILENAME] = 0
+             sum[FILENAME] += $2
+         }
+         END {
+             for (file in sum) {
+                 id = file
+                 sub(/.*docker[-\/]/, "", id)
+                 printf "%s %.0f\n", substr(id, 1, 64), sum[file]
+             }
+         }' "$@" 2>/dev/null || true
 }
 compose() { printf 'compose=%s\n' "$(docker compose version --short 2>/dev/null)"; }
 data_disk() {
@@ -65,6 +103,8 @@ by_hand() {
 answers=$(mktemp -d)
 trap 'rm -rf "$answers"' EXIT
 about_host >"$answers/host" &
+about_machine >"$answers/machine" &
+memory >"$answers/memory" &
 { docker version --format 'version={{.Server.Version}}' || true; } >"$answers/version" 2>&1 &
 compose >"$answers/compose" &
 data_disk >"$answers/disk" &
@@ -80,7 +120,7 @@ section host
 cat "$answers/host"
 section engine
 cat "$answers/version" "$answers/compose" "$answers/disk"
-for name in images layers containers by-hand edge-live edge-runs; do
+for name in machine memory images layers containers by-hand edge-live edge-runs; do
     section "$name"
     cat "$answers/$name"
 done
