@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 from deploy.model.command import Command, script
 from deploy.model.errors import CommandError
-from deploy.shell import OnLine, Shell
+from deploy.model.keys import PublicKey
+from deploy.shell import Completed, OnLine, Shell
 from deploy.shell.packaged import packaged
 
 SETUP_TIMEOUT_S = 900
@@ -24,12 +26,8 @@ def set_up(shell: Shell, *, user: str, folder: str = "", on_line: OnLine) -> Non
 
     Runs as root: directly when we are root on the machine, through `sudo -n` otherwise.
     """
-    root = shell.run(Command("id", "-u")).stdout.strip() == "0"
-    command = packaged("engine", "setup.sh", user, folder)
-    if not root:
-        command = Command("sudo", "-n", *command)
     try:
-        shell.run(command, on_line=on_line, timeout_s=SETUP_TIMEOUT_S)
+        run_as_root(shell, packaged("engine", "setup.sh", user, folder), on_line=on_line)
     except CommandError as error:
         raise CommandError(
             f"{shell.name}: could not be set up",
@@ -37,6 +35,30 @@ def set_up(shell: Shell, *, user: str, folder: str = "", on_line: OnLine) -> Non
             stderr=error.stderr,
             remedy="mend what the message above names, then run the command again: it goes on from where it stopped",
         ) from error
+
+
+def make_user(
+    shell: Shell, user: str, keys: Iterable[PublicKey], *, folder: str, in_group: bool, on_line: OnLine
+) -> None:
+    """Make a user that deploys, let keys in as that user, and give it a folder; `on_line` hears each thing done.
+
+    It is put into the group docker, or else may use sudo without a password. Raises CommandError.
+    """
+    words = (user, folder, "docker" if in_group else "sudo")
+    lines = "".join(f"{key.line}\n" for key in keys)
+    run_as_root(shell, packaged("engine", "user.sh", *words), stdin=lines.encode(), on_line=on_line)
+
+
+def turn_on_updates(shell: Shell, on_line: OnLine) -> None:
+    """Let a machine install updates of its packages by itself. Raises CommandError where it cannot."""
+    run_as_root(shell, packaged("engine", "updates.sh"), on_line=on_line)
+
+
+def run_as_root(shell: Shell, command: Command, *, stdin: bytes = b"", on_line: OnLine | None = None) -> Completed:
+    """Run a command as root: directly when we are, through `sudo -n` otherwise. Raises CommandError."""
+    root = shell.run(Command("id", "-u")).stdout.strip() == "0"
+    words = command if root else Command("sudo", "-n", *command)
+    return shell.run(words, stdin=stdin, on_line=on_line, timeout_s=SETUP_TIMEOUT_S)
 
 
 def local_user() -> str:

@@ -20,11 +20,13 @@ from paramiko.ssh_exception import NoValidConnectionsError
 
 from deploy.model.command import Command
 from deploy.model.errors import DeployError, LinkLostError, UnreachableError
+from deploy.model.keys import PublicKey
 from deploy.remote.agent import agent_of
 from deploy.remote.hostkeys import CheckHostKey, KnownKey, known_keys
 from deploy.remote.target import Target
-from deploy.shell.base import Process, Shell
+from deploy.shell.base import CHUNK_BYTES, Process, Shell
 
+CERTIFICATE = "-cert-v01@openssh.com"
 KILLED = 137  # what a shell reports for a command ended by a signal; SSH does not tell which number it was
 WINDOW_BYTES = 16 << 20  # paramiko's own 2 MiB limits a download to one window per round trip
 KEEPALIVE_S = 15
@@ -106,11 +108,15 @@ class RemoteProcess(Process):
 
 
 class Host(Shell):
-    """A host reached by SSH. Connects on first use; one connection carries every command."""
+    """A host reached by SSH. Connects on first use; one connection carries every command.
 
-    def __init__(self, target: Target, config: Config | None = None) -> None:
+    With `sudo`, every command is run by root, through `sudo -n`; whoever is root there needs none.
+    """
+
+    def __init__(self, target: Target, config: Config | None = None, *, sudo: bool = False) -> None:
         self.target = target
         self.name = target.spec
+        self._sudo = sudo and target.user != "root"
         self.config = config
         self._connection: fabric.Connection | None = None
         self._next: Future[paramiko.Channel] | None = None
@@ -119,6 +125,7 @@ class Host(Shell):
         """Fingerprint of the host key when this connection was the first to see it."""
 
     def start(self, command: Command) -> RemoteProcess:
+        command = self.elevated(command)
         channel = self._session()
         try:
             channel.exec_command(command.shell())
@@ -135,6 +142,40 @@ class Host(Shell):
         """Open the connection now. Raises DeployError that says what failed and what to do."""
         if self._connection is None:
             self._connection = _open(self)
+            if self._sudo:
+                self._require_sudo()
+
+    def elevated(self, command: Command) -> Command:
+        """The command as it is run there: through `sudo -n` where everything is.
+
+        Whole scripts, not `docker` within them: a variable that a script passes on to a container would be lost in
+        sudo, and what root's engine writes would be nothing that the script may read.
+        """
+        return Command("sudo", "-n", *command) if self._sudo else command
+
+    def interactive(self, command: Command, *, tty: bool) -> Command:
+        """The command that hands the terminal to it."""
+        return self.target.interactive(self.elevated(command), tty=tty)
+
+    @property
+    def key_used(self) -> PublicKey | None:
+        """The key that the host let us in with; nothing when it was not by one."""
+        transport = self._connection.transport if self._connection else None
+        key: paramiko.PKey | None = getattr(getattr(transport, "auth_handler", None), "private_key", None)
+        return PublicKey(key.get_name().removesuffix(CERTIFICATE), key.get_base64()) if key else None
+
+    def _require_sudo(self) -> None:
+        with self.start(Command("true")) as process:
+            process.close_stdin()
+            said = b"".join(iter(lambda: process.read_stderr(CHUNK_BYTES), b"")).decode(errors="replace")
+            status = process.wait()
+        if status:
+            self.close()
+            raise DeployError(
+                f"{self.name}: user {self.target.user} has no sudo without a password, and `sudo: true` asks for it",
+                f"as somebody who may there: inv host.setup --host {self.name} --user {self.target.user} --sudo",
+                details=said,
+            )
 
     def close(self) -> None:
         if self._connection is not None:

@@ -3,6 +3,7 @@ configuration counts (Include, Match, ProxyJump, IdentityFile, …)."""
 
 from __future__ import annotations
 
+import dataclasses
 import getpass
 import re
 import subprocess
@@ -44,6 +45,12 @@ class Target:
     ssh: Command
     """`ssh` with the options that reach this host, without the destination."""
     destination: str
+
+    def as_user(self, user: str, identities: Sequence[Path] = ()) -> Target:
+        """The same host for another user, with further keys to try before the usual ones."""
+        ssh = self.ssh.option("-l", user).each("-i", (str(path) for path in identities))
+        files = (*identities, *self.identity_files)
+        return dataclasses.replace(self, spec=f"{user}@{bare(self.spec)}", user=user, identity_files=files, ssh=ssh)
 
     @property
     def address(self) -> str:
@@ -94,6 +101,11 @@ def resolve(spec: str, config_file: Path | None = None) -> Target:
         ssh=base,
         destination=host,
     )
+
+
+def bare(spec: str) -> str:
+    """What names a host, without its user."""
+    return spec.removeprefix("ssh://").rpartition("@")[2]
 
 
 def _ask_ssh(command: Command, spec: str) -> Mapping[str, Sequence[str]]:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from deploy.model.release import ReleaseRecord
     from deploy.release.prepare import Prepared
     from deploy.release.site import Site
+    from deploy.remote.target import Target
 
 DEFAULTS: Mapping[str, Any] = {"project": None, "stack": None, "backups": None, "environments": {}}
 """Known to Invoke from the start, so that INVOKE_DEPLOY_PROJECT and its like work."""
@@ -121,10 +122,12 @@ class App:
         return Sandbox(self.shell(), self.console, self.root, self.settings.project, spec)
 
     @contextlib.contextmanager
-    def site(self, environment: Environment, spec: str, *, make_sandbox: bool = False) -> Iterator[Site]:
+    def site(
+        self, environment: Environment, spec: str, *, make_sandbox: bool = False, sudo: bool | None = None
+    ) -> Iterator[Site]:
         """An environment's project on a host, connected; on this very machine for HERE.
 
-        `make_sandbox` makes a sandbox that is not there yet.
+        `make_sandbox` makes a sandbox that is not there yet; `sudo` says against the environment who works there.
         """
         from deploy.release.site import Site
 
@@ -135,17 +138,11 @@ class App:
             yield Site(machine, layout, machine.name)
             return
         from deploy.remote.connection import Host
-        from deploy.remote.target import resolve
 
-        own = self.config.get("ssh_config_path")  # Fabric's own setting, under its own name
-        config_file = self.root / own if own else None
-        if is_sandbox(spec):
-            sandbox = self.sandbox(spec)
-            if make_sandbox:
-                sandbox.up()
-            config_file = sandbox.require()
-        target = resolve(spec, config_file)
-        host = Host(target, self.config)
+        if make_sandbox and is_sandbox(spec):
+            self.sandbox(spec).up()
+        target = self.target(spec)
+        host = Host(target, self.config, sudo=environment.sudo if sudo is None else sudo)
         host.echo = self._echo
         domain = next((name for names in environment.domains.values() for name in names), "")
         try:
@@ -155,6 +152,16 @@ class App:
             yield Site(host, layout, domain or target.address, target.address, direct=target.proxy is None)
         finally:
             host.close()
+
+    def target(self, spec: str) -> Target:
+        """A host as it is reached. Raises UsageError for what names none."""
+        from deploy.remote.target import bare, resolve
+
+        own = self.config.get("ssh_config_path")  # Fabric's own setting, under its own name
+        config_file = self.root / own if own else None
+        if is_sandbox(bare(spec)):
+            config_file = self.sandbox(bare(spec)).require()
+        return resolve(spec, config_file)
 
     @contextlib.contextmanager
     def one_site(self, name: str, given: list[str]) -> Iterator[Site]:
@@ -221,7 +228,7 @@ class App:
 
         if not isinstance(site.shell, Host):
             raise TypeError("only a host can be handed the terminal")
-        words = site.shell.target.interactive(command, tty=tty and sys.stdin.isatty())
+        words = site.shell.interactive(command, tty=tty and sys.stdin.isatty())
         site.shell.close()
         sys.stdout.flush()
         sys.stderr.flush()

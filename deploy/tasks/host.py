@@ -6,19 +6,49 @@ from invoke.collection import Collection
 
 from deploy.engine.install import local_user, set_up
 from deploy.model.command import Command
+from deploy.model.errors import UsageError
 from deploy.tasks.app import App
-from deploy.tasks.base import HOST_HELP, task
+from deploy.tasks.base import HOST_HELP, YES_HELP, task
 
 
 @task(
-    iterable=("host",),
-    help={"host": f"{HOST_HELP} (default: this machine)", "environment": "whose folder to make there"},
+    iterable=("host", "key", "allow"),
+    help={
+        "host": f"{HOST_HELP} (default: this machine)",
+        "environment": "whose folder to make there",
+        "user": "make this user there to deploy as, in the group docker, and give it the folder",
+        "key": "file with a public key that may log in as that user; repeatable (default: the one we log in with)",
+        "sudo": "whoever deploys does so through sudo, and is not put into the group docker",
+        "updates": "let the host install updates of its packages by itself",
+        "firewall": "let nobody in but to SSH and the public ports of the stack; what Docker publishes is guarded too",
+        "allow": "a port to let in besides, for example 8443 or 53/udp; repeatable",
+        "yes": YES_HELP,
+    },
 )
-def setup(app: App, host: list[str], environment: str = "prod") -> None:
+def setup(
+    app: App,
+    host: list[str],
+    key: list[str],
+    allow: list[str],
+    environment: str = "prod",
+    user: str = "",
+    *,
+    sudo: bool = False,
+    updates: bool = False,
+    firewall: bool = False,
+    yes: bool = False,
+) -> None:
     """Install what is missing of Docker Engine, compose v2 and buildx, and start the engine; say what was done.
 
-    Works on Debian and Ubuntu, as root or with sudo, any number of times. Example: inv host.setup --host root@app1
+    Works on Debian and Ubuntu, as root or with sudo, any number of times. What goes beyond that is done only when it is
+    asked for, and after it was shown. Examples: inv host.setup --host root@app1;
+    inv host.setup --host root@app1 --user deploy --updates --firewall
     """
+    from deploy.tasks.hardening import Hardening
+
+    more = Hardening.of(
+        user=user, keys=key, sudo=sudo, updates=updates, firewall=firewall, allow=allow, has_host=bool(host)
+    )
     if not host:
         with app.console.step("Set up this machine"):
             set_up(app.shell(), user=local_user(), on_line=app.console.note)
@@ -26,12 +56,21 @@ def setup(app: App, host: list[str], environment: str = "prod") -> None:
         app.console.say("Next: inv dev.up.")
         return
     target = app.settings.environment(environment)
+    if target.local:
+        raise UsageError("--environment dev: that one is this machine's, and has no folder on a host", "leave it out")
     for spec in app.hosts(target, host):
-        with app.site(target, spec) as site, app.console.step(f"Set up {spec}"):
-            user = site.shell.run(Command("id", "-un")).stdout.strip()
-            set_up(site.shell, user=user, folder=str(target.path), on_line=app.console.note)
+        with app.site(target, spec, sudo=False) as site:
+            work = more.on(app, target, site)
+            work.agree(yes=yes)
+            with app.console.step(f"Set up {spec}"):
+                who = site.shell.run(Command("id", "-un")).stdout.strip()
+                # the folder is that user's who deploys, and so is the membership
+                mine = "" if user or sudo else who
+                set_up(site.shell, user=mine, folder="" if user else str(target.path), on_line=app.console.note)
+            work.carry_out()
         app.console.good(f"{spec} is ready.")
-        app.console.say(f"Next: inv {environment}.deploy --host {spec}.")
+        app.console.say(f"Next: inv {environment}.deploy --host {work.deploys_as}.")
+        work.say_how()
 
 
 def collection() -> Collection:

@@ -57,6 +57,7 @@ KEYS = {
         "allow",
         "secrets",
         "env_identity",
+        "sudo",
     ),
     "environments.*.acme": ("email", "server", "ca"),
     "environments.*.encryption": ("recipients", "identity"),
@@ -157,6 +158,7 @@ def _environment(name: str, raw: Any, project: str, stack: str, source: str) -> 
         allow=parse_reasons(raw.get("allow"), f"{source}: deploy.{where}.allow"),
         secrets=parse_secrets(raw.get("secrets"), f"{source}: deploy.{where}.secrets"),
         env_identity=_text(raw, "env_identity", "", source, where),
+        sudo=_boolean(raw, "sudo", source, where),
     )
 
 

@@ -125,6 +125,8 @@ class Environment:
     """The builder of buildx that builds the images; empty for the one in use."""
     allow: Mapping[str, str] = field(default_factory=dict)
     """Rules that may be broken: id to the reason."""
+    sudo: bool = False
+    """Whether everything on a host is done through `sudo -n`, for a user that is not in the group docker."""
 
     @property
     def local(self) -> bool:
