@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deploy.engine.discover import env_example
 from deploy.engine.firewall import TRIED_FOR_S, keep_rules, look, require_possible, try_rules
 from deploy.engine.install import engine_answers, make_user, turn_on_updates
 from deploy.model.command import Command
@@ -188,7 +189,11 @@ class Work:
         environment = self._environment
         found = set(self._wanted.allow)
         try:
-            stack, _ = self._app.compose(environment, DEPLOY_ADDRESS=self._site.address).stack()
+            compose = self._app.compose(environment, DEPLOY_ADDRESS=self._site.address)
+            if compose.env_file and not compose.env_file.is_file():  # before a first deploy its example will do
+                example = env_example(self._app.root, compose.files, environment.name)
+                compose = dataclasses.replace(compose, env_file=example)
+            stack, _ = compose.stack()
         except DeployError as error:
             if not found:
                 raise UsageError(

@@ -144,6 +144,11 @@ def test_a_good_host_has_no_problems() -> None:
             "no Docker engine answers to user deploy: permission denied → inv host.setup --host app1",
         ),
         (
+            {"engine_version": "", "engine_error": "permission denied", "sudo": True},
+            {},
+            "inv host.setup --host app1; or `sudo: true` for the environment, where deploy shall not be in the group",
+        ),
+        (
             {"frozen": {"by": "ada@laptop", "since": "2026-11-21T12:00:00+00:00", "message": "payment run"}},
             {},
             "locked by ada@laptop since 2026-11-21T12:00:00+00:00: payment run",

@@ -44,6 +44,8 @@ def check_host(
     """
     setup = f"inv host.setup --host {facts.host}"
     if not facts.engine_version:
+        if facts.sudo and facts.compose_version:
+            setup += f"; or `sudo: true` for the environment, where {facts.user} shall not be in the group docker"
         yield Problem(
             f"no Docker engine answers to user {facts.user}: {facts.engine_error or 'not installed'}",
             setup,
