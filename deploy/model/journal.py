@@ -112,6 +112,8 @@ class Entry:
     """Why it was done without a backup that was proved lately, where one was asked for."""
     rotated: str = ""
     """The variable that got a new value with it, when that was what it was for."""
+    scans: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """What a scanner found in the images that were built for it, by service: how many of each severity."""
     reason: str = ""
     """Why it failed."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,6 +12,7 @@ from deploy.engine.bases import BaseImages, needed_images
 from deploy.engine.frontends import readable
 from deploy.engine.images import build
 from deploy.engine.platforms import is_native
+from deploy.engine.scan import scan_images
 from deploy.model.checks import require_none
 from deploy.model.deeds import differences
 from deploy.model.errors import DeployError
@@ -71,8 +72,11 @@ def plan_deploy(prepared: Prepared, site: Site, local: LocalShell, *, no_proof: 
 
 def obtain_and_build(
     prepared: Prepared, plan: Plan, local: LocalShell, console: Console, *, rebuild: bool = False
-) -> None:
-    """Have every image that the host lacks on this machine."""
+) -> Mapping[str, Mapping[str, int]]:
+    """Have every image that the host lacks on this machine; what a scanner found in those of ours, by service.
+
+    Raises DeployError when one has what the environment does not want.
+    """
     services = [prepared.stack.services[name] for name in plan.build]
     bases = BaseImages(local, console, prepared.root)
     # a builder takes the bases for another kind of machine from their registry itself
@@ -93,6 +97,22 @@ def obtain_and_build(
             console.step(f"Build {', '.join(plan.build)}") as step,
         ):
             build(local, prepared.stack, sources, step, builder=builder, rebuild=rebuild, dockerfiles=dockerfiles)
+    return _scanned(prepared, plan, local, console)
+
+
+def _scanned(prepared: Prepared, plan: Plan, local: LocalShell, console: Console) -> Mapping[str, Mapping[str, int]]:
+    """Images that were built before and not sent are scanned too: what stopped a deploy must stop the next one."""
+    wanted = prepared.environment.scan
+    if wanted is None:
+        return {}
+    sharing: dict[str, list[str]] = {}
+    for name, one in prepared.sources.items():
+        if one.built and (name in plan.build or one.reference in plan.push):
+            sharing.setdefault(one.source, []).append(name)
+    # services that are built alike have one image under several names
+    images = {", ".join(names): prepared.sources[names[0]].reference for names in sharing.values()}
+    scans = scan_images(images, wanted, local, console, into=prepared.root / ".windlass" / "sbom")
+    return {name: scans[own].counts for own in scans for name in own.split(", ")}
 
 
 def deploy(
@@ -192,6 +212,7 @@ def _entry(record: ReleaseRecord, plan: Plan, rotates: str = "") -> Entry:
         previous=plan.previous,
         unproved=plan.unproved,
         rotated=rotates,
+        scans=plan.scans,
     )
 
 

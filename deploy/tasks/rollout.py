@@ -105,7 +105,8 @@ def _deploy_to_one(app: App, environment: Environment, spec: str, wanted: Wanted
             return
         if plan.changes:
             app.console.confirm("Deploy this?", yes=wanted.yes, consequence="this changes what users get")
-            obtain_and_build(prepared, plan, app.shell(), app.console, rebuild=wanted.rebuild)
+            scans = obtain_and_build(prepared, plan, app.shell(), app.console, rebuild=wanted.rebuild)
+            plan = dataclasses.replace(plan, scans=scans)
             done = deploy(prepared, plan, site, app.shell(), app.console)
         else:
             done = finish(prepared, plan, site, app.console)
@@ -137,7 +138,7 @@ def _deploy_to_several(app: App, environment: Environment, specs: Sequence[str],
         if app.dry:
             return
         if members:
-            _confirm_and_build(app, members, wanted)
+            members = _confirm_and_build(app, members, wanted)
             rollout = Rollout(
                 members,
                 wanted.waves,
@@ -212,8 +213,8 @@ def _member(spec: str, site: Site, prepared: Prepared, plan: Plan) -> Member:
     return Member(spec, machine, site, prepared, plan)
 
 
-def _confirm_and_build(app: App, members: Sequence[Member], wanted: Wanted) -> None:
-    """One question for all hosts; every image that one of them lacks is made once."""
+def _confirm_and_build(app: App, members: Sequence[Member], wanted: Wanted) -> list[Member]:
+    """One question for all hosts; every image that one of them lacks is made, and scanned, once."""
     from deploy.release.deploy import obtain_and_build
 
     if any(member.plan.changes for member in members):
@@ -221,14 +222,16 @@ def _confirm_and_build(app: App, members: Sequence[Member], wanted: Wanted) -> N
             f"Deploy this to {count(len(members), 'host')}?", yes=wanted.yes, consequence="this changes what users get"
         )
     made: set[str] = set()
+    scans: dict[str, Mapping[str, int]] = {}
     for member in members:
         sources = member.prepared.sources
         lacking = tuple(name for name in member.plan.build if sources[name].reference not in made)
         foreign = tuple(image for image in member.plan.push if image not in made)
         if member.plan.changes and (lacking or foreign):
             plan = dataclasses.replace(member.plan, build=lacking, push=foreign)
-            obtain_and_build(member.prepared, plan, app.shell(), app.console, rebuild=wanted.rebuild)
+            scans |= obtain_and_build(member.prepared, plan, app.shell(), app.console, rebuild=wanted.rebuild)
         made |= {*member.plan.push, *(sources[name].reference for name in member.plan.build)}
+    return [dataclasses.replace(one, plan=dataclasses.replace(one.plan, scans=scans)) for one in members]
 
 
 def _summarize(app: App, results: Sequence[HostResult]) -> None:

@@ -72,6 +72,7 @@ def release_documents(facts: Facts) -> Iterator[dict[str, Any]]:
             "backup": entry.backup,
             "unproved": entry.unproved,
             "rotated": entry.rotated,
+            "scans": {service: dict(counts) for service, counts in entry.scans.items()},
             "services": [dataclasses.asdict(one) for one in entry.deeds],
             "reason": entry.reason,
             "kept": entry.release in facts.releases,

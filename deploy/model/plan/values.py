@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -115,6 +115,8 @@ class Plan:
     warnings: tuple[str, ...]
     unproved: str = ""
     """Why it goes on although no backup has been proved lately, where that was said (`--no-proof`)."""
+    scans: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """What a scanner has found in the images that were built, by service: how many of each severity."""
 
     @property
     def changes(self) -> bool:

@@ -1,7 +1,7 @@
 """What `invoke.yaml` says under `deploy:`, checked and typed."""
 
 from deploy.model.settings.parse import environment_names, parse_settings, slug
-from deploy.model.settings.values import LOCAL, Acme, Encryption, Environment, KeepFree, Offsite, Settings
+from deploy.model.settings.values import LOCAL, Acme, Encryption, Environment, KeepFree, Offsite, Scanning, Settings
 
 __all__ = [
     "LOCAL",
@@ -10,6 +10,7 @@ __all__ = [
     "Environment",
     "KeepFree",
     "Offsite",
+    "Scanning",
     "Settings",
     "environment_names",
     "parse_settings",

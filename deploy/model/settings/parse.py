@@ -11,9 +11,10 @@ from typing import Any
 from deploy.model.errors import UsageError, nearest
 from deploy.model.options import parse_reasons
 from deploy.model.retention import Retention
+from deploy.model.scan import NEVER, THRESHOLDS
 from deploy.model.schedule import DrillEvery, Notify, Schedule, parse_times
 from deploy.model.settings.secrets import parse_secrets
-from deploy.model.settings.values import LOCAL, Acme, Encryption, Environment, KeepFree, Offsite, Settings
+from deploy.model.settings.values import LOCAL, Acme, Encryption, Environment, KeepFree, Offsite, Scanning, Settings
 from deploy.model.waves import AT_ONCE, CANARY, Wave, parse_waves
 
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
@@ -58,12 +59,14 @@ KEYS = {
         "secrets",
         "env_identity",
         "sudo",
+        "scan",
     ),
     "environments.*.acme": ("email", "server", "ca"),
     "environments.*.encryption": ("recipients", "identity"),
     "environments.*.schedule": ("at", "drill", "limit_h"),
     "environments.*.notify": ("command", "webhook", "recovery"),
     "environments.*.backup_keep": tuple(one.name for one in dataclasses.fields(Retention)),
+    "environments.*.scan": ("fail_on", "sbom"),
     "environments.*.offsite": ("repository", "env_file", "keep", "timeout_s"),
 }
 HOST_NAME = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
@@ -159,6 +162,7 @@ def _environment(name: str, raw: Any, project: str, stack: str, source: str) -> 
         secrets=parse_secrets(raw.get("secrets"), f"{source}: deploy.{where}.secrets"),
         env_identity=_text(raw, "env_identity", "", source, where),
         sudo=_boolean(raw, "sudo", source, where),
+        scan=_scan(raw.get("scan"), f"{where}.scan", source),
     )
 
 
@@ -241,6 +245,18 @@ def _schedule(raw: Any, where: str, source: str) -> Schedule | None:
         raise UsageError(f"{source}: deploy.{where}.drill: '{drill}': unknown", nearest(drill, [*DrillEvery]))
     limit_h = _number(found, "limit_h", Schedule.limit_h, source, where, least=0.01)
     return Schedule(parse_times(at, path), DrillEvery(drill), limit_h)
+
+
+def _scan(raw: Any, where: str, source: str) -> Scanning | None:
+    if raw is None or raw is False:
+        return Scanning() if raw is None else None
+    if not isinstance(raw, Mapping):
+        raise UsageError(f"{source}: deploy.{where} is not a mapping, nor false", "it takes fail_on and sbom")
+    _check_keys(raw, "environments.*.scan", where, source)
+    fail_on = _text(raw, "fail_on", NEVER, source, where)
+    if fail_on not in THRESHOLDS:
+        raise UsageError(f"{source}: deploy.{where}.fail_on: '{fail_on}': unknown", nearest(fail_on, THRESHOLDS))
+    return Scanning(fail_on, _boolean(raw, "sbom", source, where))
 
 
 def _notify(raw: Any, where: str, source: str) -> Notify:

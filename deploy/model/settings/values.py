@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from deploy.model.command import Command
 from deploy.model.errors import UsageError
 from deploy.model.retention import Retention
+from deploy.model.scan import NEVER
 from deploy.model.schedule import Notify, Schedule
 from deploy.model.waves import AT_ONCE, CANARY, Wave
 
@@ -63,6 +64,16 @@ class Offsite:
     keep: Retention
     timeout_s: float
     """How long restic may move nothing before it is ended, in seconds."""
+
+
+@dataclass(frozen=True)
+class Scanning:
+    """What is asked of scanners of images, where there are any."""
+
+    fail_on: str = NEVER
+    """The severity from which on a finding stops a deploy."""
+    sbom: bool = False
+    """Whether to write down what each image is made of."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +136,8 @@ class Environment:
     """The builder of buildx that builds the images; empty for the one in use."""
     allow: Mapping[str, str] = field(default_factory=dict)
     """Rules that may be broken: id to the reason."""
+    scan: Scanning | None = Scanning()
+    """Nothing where images are not to be scanned."""
     sudo: bool = False
     """Whether everything on a host is done through `sudo -n`, for a user that is not in the group docker."""
 
