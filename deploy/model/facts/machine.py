@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 _KB = 1024
 _FIREWALL = "firewall_"
+_LISTS = ("/var/lib/apt/lists", "/var/lib/apt/lists/partial", "/var/lib/apt/periodic/update-success-stamp")
+_PACKAGES = ("/var/lib/dpkg/status",)
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,8 @@ def parse_machine(about: Mapping[str, str], memory: str) -> Machine:
     return Machine(
         memory_bytes=int(about.get("memory_total_kb", 0)) * _KB,
         swap_bytes=int(about.get("swap_kb", 0)) * _KB,
-        lists_at=_time(about.get("lists_at")),
-        packages_at=_time(about.get("packages_at")),
+        lists_at=_newest(about, _LISTS),
+        packages_at=_newest(about, _PACKAGES),
         reboot=None if reboot is None else ", ".join(reboot.removesuffix(".").split()),
         firewalls=tuple(sorted(key.removeprefix(_FIREWALL) for key in about if key.startswith(_FIREWALL))),
         guarded=frozenset(_numbers(about["guarded"])) if "guarded" in about else None,
@@ -48,8 +50,10 @@ def parse_machine(about: Mapping[str, str], memory: str) -> Machine:
     )
 
 
-def _time(seconds: str | None) -> datetime | None:
-    return datetime.fromtimestamp(int(seconds), UTC) if seconds else None
+def _newest(about: Mapping[str, str], paths: Iterable[str]) -> datetime | None:
+    """The last change of those of the files that are there."""
+    found = [int(about[path]) for path in paths if path in about]
+    return datetime.fromtimestamp(max(found), UTC) if found else None
 
 
 def _numbers(text: str) -> Iterator[int]:

@@ -31,14 +31,13 @@ about_machine() {
     awk '$1 == "MemAvailable:" { printf "memory_kb=%s\n", $2 }
          $1 == "MemTotal:" { printf "memory_total_kb=%s\n", $2 }
          $1 == "SwapTotal:" { printf "swap_kb=%s\n", $2 }' /proc/meminfo
-    # when packages were last asked for, and last installed: the newest of each
-    stat -c 'lists_at=%Y' /var/lib/apt/lists /var/lib/apt/lists/partial /var/lib/apt/periodic/update-success-stamp 2>/dev/null | sort -t= -k2n | tail -n 1
-    stat -c 'packages_at=%Y' /var/lib/dpkg/status 2>/dev/null || true
+    # when packages were last asked for, and last installed
+    stat -c '%n=%Y' /var/lib/apt/lists /var/lib/apt/lists/partial /var/lib/apt/periodic/update-success-stamp /var/lib/dpkg/status 2>/dev/null || true
     if [ -e /var/run/reboot-required ]; then
         printf 'reboot=%s\n' "$({ cat /var/run/reboot-required.pkgs 2>/dev/null || true; } | sort -u | tr '\n' ' ')."
     fi
     printf 'addresses=%s\n' "$(hostname -I 2>/dev/null || true)"
-    if grep -qsx 'ENABLED=yes' /etc/ufw/ufw.conf; then printf 'firewall_ufw=yes\n'; fi
+    if [ -r /etc/ufw/ufw.conf ] && grep -qx 'ENABLED=yes' /etc/ufw/ufw.conf; then printf 'firewall_ufw=yes\n'; fi
     if [ -e /etc/systemd/system/multi-user.target.wants/firewalld.service ]; then printf 'firewall_firewalld=yes\n'; fi
     if [ -d /etc/windlass/firewall.d ]; then printf 'guarded=%s\n' "$(cat /etc/windlass/firewall.d/* 2>/dev/null | tr '\n' ' ')"; fi
 }
