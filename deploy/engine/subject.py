@@ -11,10 +11,13 @@ from pathlib import Path
 from deploy.engine.compose import ComposeProject
 from deploy.engine.context import ignore_file, ignore_rules
 from deploy.engine.dockerfiles import dockerfile_text
+from deploy.engine.files import env_text
+from deploy.engine.held import seal_of
 from deploy.engine.lines import SourceLines
 from deploy.engine.nginx import nginx_files
 from deploy.model.command import Command
 from deploy.model.dockerignore import IgnoreRules
+from deploy.model.envfile import parse
 from deploy.model.findings import placeholders
 from deploy.model.places import Places
 from deploy.model.rules import Context, Dockerfile, EnvFile, Subject, Variable
@@ -88,14 +91,10 @@ def _tracked(root: Path, paths: Sequence[str]) -> frozenset[str] | None:
 
 
 def _env_file(path: Path, root: Path) -> EnvFile:
-    from dotenv.parser import parse_stream
-
-    with path.open(errors="replace") as stream:
-        found = tuple(
-            Variable(one.key, one.value or "", one.original.line)
-            for one in parse_stream(stream)
-            if one.key and not one.error
-        )
+    """A file's lines; none of one that is encrypted."""
+    if seal_of(path):
+        return EnvFile(_relative(path, root))
+    found = tuple(Variable(one.name, one.raw, one.line) for one in parse(env_text(path), path.name))
     return EnvFile(_relative(path, root), found)
 
 

@@ -21,7 +21,9 @@ from deploy.model.checks import (
     check_memory,
     check_names,
     check_proof,
+    check_start_period,
     needed_on_host,
+    with_reasons,
 )
 from deploy.model.edge import HTTP_PORT, HTTPS_PORT, published
 from deploy.model.edge import images as edge_images
@@ -78,6 +80,10 @@ def problems_of(
     prepared: Prepared, plan: Plan, site: Site, local: LocalShell, *, anyway: bool = False
 ) -> Iterator[Problem]:
     """The same for a plan that is made already; `anyway` only says that no backup was proved lately."""
+    yield from with_reasons(_problems(prepared, plan, site, local, anyway=anyway), prepared.environment.allow)
+
+
+def _problems(prepared: Prepared, plan: Plan, site: Site, local: LocalShell, *, anyway: bool) -> Iterator[Problem]:
     facts, environment, stack = site.first_look, prepared.environment, prepared.stack
     found = tuple(
         check_host(
@@ -101,6 +107,7 @@ def problems_of(
     yield from _ruled("host-builder", _builder(prepared, plan, local))
     limits = {name: size for name, one in stack.services.items() if (size := one.memory_limit_bytes)}
     yield from check_memory(facts, prepared.record, site.layout, limits)
+    yield from check_start_period(facts, stack)
     yield from check_machine(facts)
     yield from _way_in(prepared, site, facts)
 

@@ -15,7 +15,7 @@ from typing import Any
 from deploy.data.archive import FREE_MB, KEPT_MB, SLOT
 from deploy.engine.compose import ComposeProject
 from deploy.engine.context import files_digest, migrations_in
-from deploy.engine.examine import examine_project
+from deploy.engine.examine import Examined, examine_project
 from deploy.engine.images import ImageSource, image_sources
 from deploy.engine.lines import SourceLines
 from deploy.engine.revision import revision_of
@@ -77,8 +77,25 @@ def prepare(
     Raises UsageError for files that cannot be read and DeployError listing every local problem.
     """
     examined = examine_project(compose, environment, root)
-    stack, places, lines = examined.stack, examined.places, examined.lines
     warnings = examined.notes(f"inv {environment.name}.check")
+    return release_of(
+        examined, compose, environment, root, now, architecture=architecture, rebuild=rebuild, warnings=warnings
+    )
+
+
+def release_of(
+    examined: Examined,
+    compose: ComposeProject,
+    environment: Environment,
+    root: Path,
+    now: datetime,
+    *,
+    architecture: Callable[[], str],
+    rebuild: bool = False,
+    warnings: tuple[str, ...] = (),
+) -> Prepared:
+    """What a release is made of, whatever is wrong with the stack."""
+    stack, places, lines = examined.stack, examined.places, examined.lines
     platform = os.environ.get("DOCKER_DEFAULT_PLATFORM") or f"linux/{architecture()}"
     sources = image_sources(stack, compose.name, platform, salt=now.isoformat() if rebuild else "")
     stack = with_receivers(stack, HostLayout(environment.project, environment.path), receive_wal())

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import json as json_format
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +20,9 @@ from deploy.tasks.base import HOST_HELP, JSON_HELP, YES_HELP, task
 from deploy.ui.units import count
 
 if TYPE_CHECKING:
+    from deploy.engine.compose import ComposeProject
     from deploy.engine.examine import Examined
+    from deploy.release.site import Site
 
 
 def check_task(name: str) -> Task[Any]:
@@ -59,19 +63,19 @@ def check_task(name: str) -> Task[Any]:
         from deploy.ui.rules import problem_documents, problem_lines, rules_page, verdict
 
         if list:
-            app.console.data(rules_page(RULES).rstrip())
+            app.console.data(rules_page(RULES).rstrip("\n"))
             return
         if local and host:
             raise UsageError("--local and --host are against each other", "leave one of them out")
         environment = app.settings.environment(name)
-        examined = _examine(app, environment)
+        examined, compose = _examine(app, environment)
         locate = examined.lines.locate
         problems = examined.problems
         if fix:
             _fix(app, environment, examined, yes=yes)
             return
         if host or (environment.hosts and not local):
-            problems += _on_hosts(app, environment, app.hosts(environment, host))
+            problems += _on_hosts(app, environment, examined, compose, app.hosts(environment, host))
         if sarif:
             _write_sarif(Path(sarif), problems, locate)
         if json:
@@ -99,7 +103,7 @@ def _conclude(app: App, name: str, problems: Sequence[Problem], verdict: str, *,
     app.console.say(f"Next: inv {name}.plan shows what a deploy would do.")
 
 
-def _examine(app: App, environment: Environment) -> Examined:
+def _examine(app: App, environment: Environment) -> tuple[Examined, ComposeProject]:
     """The project's files; variables that nothing sets here, as in CI, count as set."""
     from deploy.engine.examine import examine_project
     from deploy.engine.inspection import readable
@@ -107,11 +111,32 @@ def _examine(app: App, environment: Environment) -> Examined:
     compose, missing = readable(app.shell(DEPLOY_ADDRESS="localhost"), app.root, environment)
     if missing:
         app.console.note(f"not set here, and not looked at: {', '.join(missing)}")
-    return examine_project(compose, environment, app.root, missing)
+    return examine_project(compose, environment, app.root, missing), compose
 
 
-def _on_hosts(app: App, environment: Environment, specs: Sequence[str]) -> tuple[Problem, ...]:
-    raise NotImplementedError(app, environment, specs)
+def _on_hosts(
+    app: App, environment: Environment, examined: Examined, compose: ComposeProject, specs: Sequence[str]
+) -> tuple[Problem, ...]:
+    """What is wrong with the hosts themselves, all at once. Raises DeployError for those that cannot be reached."""
+    from deploy.release.checking import host_problems
+    from deploy.release.initial import as_set_up
+    from deploy.release.prepare import release_of
+    from deploy.tasks.hosts import ask, connected
+
+    now = datetime.now(UTC)
+
+    def look(spec: str, site: Site) -> tuple[Problem, ...]:
+        try:
+            prepared = release_of(
+                examined, compose, environment, app.root, now, architecture=lambda: site.first_look.architecture
+            )
+        except DeployError as error:
+            return (Problem(f"{spec} was not looked at: {error.message}", error.remedy),)
+        found = host_problems(as_set_up(prepared, site), site, app.shell())
+        return tuple(dataclasses.replace(one, message=f"{spec}: {one.message}") for one in found)
+
+    with connected(app, environment, specs) as (sites, _), app.console.step(f"Look at {', '.join(specs)}"):
+        return tuple(one for found in ask(sites, look).values() for one in found)
 
 
 def _write_sarif(path: Path, problems: Sequence[Problem], locate: Locate) -> None:

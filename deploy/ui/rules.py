@@ -8,7 +8,7 @@ from textwrap import indent
 from typing import Any
 from urllib.parse import quote
 
-from deploy.model.checks import Locate, Problem, place_of
+from deploy.model.checks import HOST_RULES, Locate, Problem, place_of
 from deploy.model.rules import Rule, Severity
 from deploy.ui.units import count
 
@@ -114,6 +114,8 @@ def rules_page(rules: Sequence[Rule]) -> str:
         for one in sorted((one for one in rules if one.severity == severity), key=lambda one: one.id):
             mends = "\n\n`prod.check --fix` writes this for you." if one.mends else ""
             parts.append(f"### {one.id}\n\n{one.title}.\n\n{one.why}\n\n**Instead**: {one.fix}{mends}\n")
+    rows = "\n".join(f"| `{rule}` | {text} |" for rule, text in HOST_RULES.items())
+    parts.append(f"{_HOSTS}\n{rows}\n")
     return "\n".join(parts)
 
 
@@ -149,6 +151,16 @@ def _uri(file: str) -> str:
     """A path as RFC 3986 has it: one that is relative to the project's folder stays so."""
     path = PurePath(file)
     return path.as_uri() if path.is_absolute() else quote(path.as_posix())
+
+
+_HOSTS = """\
+## Hosts
+
+All of it is looked at in one round trip, and told at once; docs/hosts.md has more. A warning may be allowed in
+`invoke.yaml`, an error may not: it would stop the deploy later.
+
+| | |
+| --- | --- |"""
 
 
 def _plain(text: str) -> str:

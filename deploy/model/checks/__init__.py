@@ -3,6 +3,7 @@
 from deploy.model.checks.builder import check_builder
 from deploy.model.checks.by_hand import check_by_hand
 from deploy.model.checks.carried import check_carried
+from deploy.model.checks.catalogue import HOST_RULES, with_reasons
 from deploy.model.checks.host import check_frozen, check_host
 from deploy.model.checks.machine import check_machine
 from deploy.model.checks.majors import check_majors
@@ -15,6 +16,7 @@ from deploy.model.checks.start_period import check_start_period
 from deploy.model.checks.way_in import check_firewall, check_names
 
 __all__ = [
+    "HOST_RULES",
     "Locate",
     "Needed",
     "Problem",
@@ -35,4 +37,5 @@ __all__ = [
     "needed_on_host",
     "place_of",
     "require_none",
+    "with_reasons",
 ]

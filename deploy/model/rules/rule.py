@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from textwrap import dedent
 
+from deploy.model.checks.catalogue import HOST_RULES
 from deploy.model.checks.problem import Problem
 from deploy.model.errors import UsageError, nearest
 from deploy.model.rules.subject import Subject
@@ -86,7 +87,7 @@ def _reason(problem: Problem, subject: Subject, allowed: Mapping[str, str]) -> s
 
 
 def _require_known(subject: Subject, rules: Iterable[Rule], allowed: Mapping[str, str]) -> None:
-    ids = [one.id for one in rules]
+    ids = [*(one.id for one in rules), *HOST_RULES]
     places = {f"deploy.environments.{subject.environment}.allow": allowed} | {
         f"services.{name}.x-deploy.allow": one.options.allow for name, one in subject.stack.services.items()
     }

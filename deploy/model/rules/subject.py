@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import re
 from collections.abc import Iterator, Mapping
@@ -10,14 +11,12 @@ from functools import cached_property
 from typing import Any
 
 from deploy.model.dockerfile import instructions
+from deploy.model.envfile.template import Reference as Asked
+from deploy.model.envfile.template import TemplateError, parts
 from deploy.model.kinds import Kind
 from deploy.model.places import Places
 from deploy.model.recipe import Recipe, read_recipe
 from deploy.model.stack import Service, Stack
-
-_VARIABLE = re.compile(
-    r"\$\$|\$(?:(?P<bare>[A-Za-z_]\w*)|\{(?P<name>[A-Za-z_]\w*)(?:(?P<how>:?[-?+])(?P<word>(?:[^{}$]|\$\{[^}]*\})*))?\})"
-)
 
 
 @dataclass(frozen=True)
@@ -225,21 +224,31 @@ def instructions_with_lines(text: str) -> Iterator[tuple[int, str, str]]:
 
 
 def references_in(text: str) -> Iterator[tuple[str, bool, str | None]]:
-    """The variables that a text asks for, those in defaults too: name, whether it is required, its default."""
-    for found in _VARIABLE.finditer(text):
-        name = found["bare"] or found["name"]
-        if name is None:  # $$, a dollar that is meant
-            continue
-        how, word = found["how"] or "", found["word"] or ""
-        yield name, how.endswith("?"), word if how.endswith(("-", "+")) else None
-        yield from references_in(word)
+    """The variables that a text asks for, those in defaults too: name, whether it is required, its default.
+
+    None of a text that compose refuses: it says so itself.
+    """
+    with contextlib.suppress(TemplateError):
+        for part in parts(text):
+            if isinstance(part, Asked):
+                yield (
+                    part.name,
+                    part.operator.endswith("?"),
+                    part.argument if part.operator[-1:] in {"-", "+"} else None,
+                )
+                yield from references_in(part.argument)
 
 
 def whole_reference(text: str) -> tuple[str, str, str] | None:
     """Name, operator (`:-`) and word of a text that is one variable and nothing else; None for any other."""
-    found = _VARIABLE.fullmatch(text)
-    name = found and (found["bare"] or found["name"])
-    return (name, found["how"] or "", found["word"] or "") if found and name else None
+    try:
+        found = [part for part in parts(text) if part]
+    except TemplateError:
+        return None
+    match found:
+        case [Asked(name, operator, argument)]:
+            return name, operator, argument
+    return None
 
 
 def texts_in(value: Any) -> Iterator[str]:
