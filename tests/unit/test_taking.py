@@ -17,6 +17,14 @@ from tests.project import eventually
 ROWS = b"rows\n" * 20_000
 
 
+@pytest.fixture
+def tmp_path(tmp_path: Path) -> Path:
+    """One level deeper: beside a test's folder stands a .lock of pytest's own, which counts as ours after a minute."""
+    folder = tmp_path / "backup"
+    folder.mkdir()
+    return folder
+
+
 def take(
     folder: Path, *command: str, magic: str = "", stall_s: int = 20, pack: str = "plain", path: str = ""
 ) -> subprocess.CompletedProcess[bytes]:
