@@ -10,6 +10,7 @@ from pathlib import Path
 from deploy.data.repository import Repository, Writing
 from deploy.model.backup import ACCOUNTS, Manifest, Part
 from deploy.model.errors import CommandError, DeployError, UsageError
+from deploy.shell.reading import read_file
 from deploy.ui import Step
 from deploy.ui.units import size
 
@@ -75,9 +76,4 @@ def _key(identity: str) -> bytes:
         raise UsageError(
             "the backup is encrypted, and no key is named", "name its file: encryption.identity under the environment"
         )
-    try:
-        return Path(identity).expanduser().read_bytes()
-    except OSError as error:
-        raise UsageError(
-            f"{identity}: the key cannot be read ({error.strerror})", "check encryption.identity"
-        ) from error
+    return read_file(Path(identity).expanduser(), said="invoke.yaml: encryption.identity")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import difflib
 import json
 import os
 import re
@@ -16,14 +18,20 @@ from deploy.engine.held import Held
 from deploy.engine.lines import SourceLines
 from deploy.engine.places import data_folders
 from deploy.engine.sources import read_sources
+from deploy.model.aliases import has_many_aliases, measure
 from deploy.model.command import Command
 from deploy.model.envfile import Uses, uses_of
 from deploy.model.errors import UsageError
 from deploy.model.findings import placeholders, with_found
 from deploy.model.stack import Stack, build_of, parse_stack, unescaped, with_shared_builds
 from deploy.shell import LocalShell
+from deploy.shell.reading import read_text
 
 DOCKER = Command("docker")
+CONFIG_S = 120
+"""How long compose may read: it takes half a second, and never ends with what some included files come to."""
+EXTENSION = "x-deploy"
+_NEAR = 0.85  # how alike a mistyped one is
 _WARNING = re.compile(r'level=warning msg="((?:[^"\\]|\\.)*)"')
 
 
@@ -37,6 +45,16 @@ class ComposeProject:
     env_file: Path | None = None
     held: Held = field(default_factory=Held)
     """Variables besides, which are in the shell's environment too."""
+
+    def __post_init__(self) -> None:
+        """Raises UsageError for files that nobody can read, which compose may wait for, or tell nothing of use about.
+
+        An env file that is not there is none of those.
+        """
+        for file in self.files:
+            _require_bounded(file, read_text(file))
+        if self.env_file is not None and os.path.lexists(self.env_file) and not self.held.sealed:
+            read_text(self.env_file)
 
     @property
     def command(self) -> Command:
@@ -59,13 +77,13 @@ class ComposeProject:
         """
         self.variables()  # what compose says of a file that it cannot read has the line, and so a secret, in it
         self._require_readable()
-        done = self.shell.run(self.command.then("config", "--format", "json"), check=False)
+        done = self.shell.run(self.command.then("config", "--format", "json"), check=False, timeout_s=CONFIG_S)
         if not done.ok:
             raise self._invalid(done.stderr)
         warnings = tuple(dict.fromkeys(found.replace('\\"', '"') for found in _WARNING.findall(done.stderr)))
         document = json.loads(done.stdout)
         for name, options in self._extensions().items():
-            document["services"][name]["x-deploy"] = options
+            document["services"][name][EXTENSION] = options
         self._resolve(document)
         return document, warnings
 
@@ -93,8 +111,10 @@ class ComposeProject:
         import yaml
 
         done = self.shell.run(self.command.then("config", "--format", "yaml"))
-        services = yaml.safe_load(done.stdout)["services"]
-        return {name: _plain(service["x-deploy"]) for name, service in services.items() if "x-deploy" in service}
+        document = yaml.safe_load(done.stdout)
+        services = document.get("services") or {}
+        _require_in_place(document, services)
+        return {name: _plain(service[EXTENSION]) for name, service in services.items() if EXTENSION in service}
 
     def stack(self) -> tuple[Stack, tuple[str, ...]]:
         """The stack, with what is found of services that do not say it themselves, and compose's warnings."""
@@ -154,6 +174,25 @@ class ComposeProject:
     def made_up(self) -> tuple[str, ...]:
         """Secrets in the env file whose value is an example's."""
         return placeholders(self.variables())
+
+
+def _require_bounded(file: Path, text: str) -> None:
+    """Compose writes every alias out, and goes on for hours where they are aliases of aliases. Raises UsageError."""
+    import yaml
+
+    if has_many_aliases(text):
+        with contextlib.suppress(yaml.YAMLError, RecursionError):  # what compose has its own words for
+            measure(yaml.compose(text, Loader=yaml.SafeLoader), str(file))
+
+
+def _require_in_place(document: Mapping[str, Any], services: Mapping[str, Mapping[str, Any]]) -> None:
+    """Compose takes any extension anywhere: one that nobody reads is a mistake nobody sees. Raises UsageError."""
+    if EXTENSION in document:
+        raise UsageError(f"{EXTENSION} at the top of a compose file is nobody's", "write it beside a service, below it")
+    for name, service in services.items():
+        keys = [key for key in service if key.startswith("x-") and key != EXTENSION]
+        if near := difflib.get_close_matches(EXTENSION, keys, n=1, cutoff=_NEAR):
+            raise UsageError(f"services.{name}.{near[0]}: unknown key", f"did you mean '{EXTENSION}'?")
 
 
 def _as_mapping(environment: Mapping[str, str | None] | Sequence[str]) -> Mapping[str, str | None]:

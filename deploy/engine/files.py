@@ -10,12 +10,18 @@ from pathlib import Path
 
 from deploy.model.envfile import decoded, fill_example, read
 from deploy.model.errors import UsageError
+from deploy.shell.reading import read_file
 
 
 def write_whole(path: Path, text: str, *, mode: int = 0o600) -> None:
-    """Write a file that appears complete or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    """Write a file that appears complete or not at all. Raises UsageError where there can be none."""
+    if path.is_dir():
+        raise UsageError(f"{path} cannot be written: it is a folder", "name a file")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}", "name another place") from error
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
@@ -30,10 +36,7 @@ def write_whole(path: Path, text: str, *, mode: int = 0o600) -> None:
 
 def env_text(path: Path) -> str:
     """The text of an env file, line ends as they are. Raises UsageError where it cannot be read or is not UTF-8."""
-    try:
-        return decoded(path.read_bytes(), path.name)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}", "mend that") from error
+    return decoded(read_file(path), path.name)
 
 
 def read_env_file(path: Path, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -41,7 +44,7 @@ def read_env_file(path: Path, environ: Mapping[str, str] = os.environ) -> dict[s
 
     `environ` is the environment that compose would have. Raises UsageError with file and line.
     """
-    return dict(read(env_text(path), environ, path.name)) if path.is_file() else {}
+    return dict(read(env_text(path), environ, path.name)) if os.path.lexists(path) else {}
 
 
 def read_plain_env_file(path: Path) -> dict[str, str]:

@@ -10,6 +10,7 @@ from deploy.engine.bases import BaseImages, recipe_folder
 from deploy.engine.files import write_whole
 from deploy.model.command import Command
 from deploy.model.errors import DeployError, UsageError
+from deploy.model.settings.parse import NAME
 from deploy.shell import LocalShell
 from deploy.ui import Console
 
@@ -80,9 +81,11 @@ class Sandbox:
 
     def require(self) -> Path:
         """The SSH configuration that leads to it. Raises UsageError when there is no sandbox."""
+        name = self.name.removeprefix(WORD).removeprefix("-")
+        if not NAME.fullmatch(name or WORD):
+            raise UsageError(f"{self.name} cannot name a sandbox", "use lower-case letters, digits, '-' and '_'")
         if self.ssh_config.is_file() and self.exists:
             return self.ssh_config
-        name = self.name.removeprefix(WORD).removeprefix("-")
         raise UsageError(f"there is no {self.name}", f"make one: inv sandbox.up{f' --name {name}' if name else ''}")
 
     def _build(self) -> None:

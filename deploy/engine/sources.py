@@ -10,10 +10,12 @@ from typing import Any
 
 from deploy.engine.dockerfiles import recipe_of
 from deploy.model.command import Command
+from deploy.model.errors import UsageError
 from deploy.model.findings.source import Source, is_told_by
 from deploy.model.recipe import Recipe
 from deploy.model.stack import Service
 from deploy.shell import LocalShell
+from deploy.shell.reading import read_text
 
 MOST_FILES = 20_000
 DEEPEST = 5
@@ -52,8 +54,8 @@ def read_document(root: Path, path: str) -> Mapping[str, Any] | None:
     import yaml
 
     try:
-        found = yaml.safe_load((root / path).read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        found = yaml.safe_load(read_text(root / path))
+    except (UsageError, yaml.YAMLError, ValueError, RecursionError):
         return None
     return found if isinstance(found, Mapping) else {}
 

@@ -108,6 +108,13 @@ def parse_reasons(raw: Any, where: str) -> dict[str, str]:
     return {str(name): reason.strip() for name, reason in raw.items()}
 
 
+def split_command(text: str) -> list[str]:
+    """The words of a command that is to be run. Raises UsageError where there is none."""
+    if words := split(text, "the command"):
+        return words
+    raise UsageError("the command is empty", "say what to run, quoted as one word")
+
+
 def _command(value: Any, where: str) -> Command:
     words = split(value, where) if isinstance(value, str) else value
     if isinstance(words, list) and words and all(isinstance(word, str | int) for word in words):

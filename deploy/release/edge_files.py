@@ -23,10 +23,10 @@ from deploy.model.edge import (
     tls_of,
 )
 from deploy.model.edge.maintenance import DEFAULT_PAGE
-from deploy.model.errors import UsageError
 from deploy.model.layout import HostLayout
 from deploy.model.release import ReleaseRecord
 from deploy.model.settings import Environment
+from deploy.shell.reading import read_text
 
 READABLE, SECRET = 0o644, 0o600
 PLACEHOLDER_DAYS = 3650
@@ -37,14 +37,15 @@ def tls_for(environment: Environment, record: ReleaseRecord) -> Tls | None:
     acme = environment.acme
     if acme is None:
         return None
-    ca = _text(acme.ca, "acme.ca") if acme.ca else ""
+    ca = read_text(Path(acme.ca), said="invoke.yaml: acme.ca") if acme.ca else ""
     return tls_of(record, environment.domains, email=acme.email, server=acme.server, ca=ca)
 
 
 def maintenance_page(environment: Environment) -> str:
     """The page users get in maintenance, as HAProxy reads it. Raises UsageError when it cannot be one."""
     own = environment.maintenance_page
-    return page_template(_text(own, "maintenance_page") if own else DEFAULT_PAGE, where=own or "the page")
+    page = read_text(Path(own), said="invoke.yaml: maintenance_page") if own else DEFAULT_PAGE
+    return page_template(page, where=own or "the page")
 
 
 def edge_archive(state: EdgeState, layout: HostLayout, page: str) -> bytes:
@@ -100,13 +101,6 @@ def placeholder(name: str) -> str:
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     return (certificate.public_bytes(serialization.Encoding.PEM) + private).decode()
-
-
-def _text(path: str, key: str) -> str:
-    try:
-        return Path(path).read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{key}: {path} cannot be read ({error})", "correct its path in invoke.yaml") from error
 
 
 def _script(name: str) -> str:

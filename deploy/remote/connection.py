@@ -244,7 +244,7 @@ def _open(host: Host) -> fabric.Connection:
             if passphrase is None and (passphrase := _ask_passphrase(target)) is not None:
                 continue
             raise _refused(target) from error
-        except (paramiko.SSHException, OSError, EOFError) as error:
+        except (paramiko.SSHException, OSError, EOFError, UnicodeError) as error:  # a name that is none to the DNS
             if _about_passphrase(error) and passphrase is None and (passphrase := _ask_passphrase(target)) is not None:
                 continue
             raise _unreachable(target, error) from error

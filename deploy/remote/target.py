@@ -19,6 +19,9 @@ _SPEC = re.compile(
 )
 
 
+LAST_PORT = 65535
+
+
 @dataclass(frozen=True)
 class Target:
     """A host as the user named it and as OpenSSH resolves it."""
@@ -69,10 +72,13 @@ def resolve(spec: str, config_file: Path | None = None) -> Target:
     """
     match = _SPEC.fullmatch(spec)
     if not match or spec.startswith("-"):
+        shown = spec if spec.isprintable() else repr(spec)
         raise UsageError(
-            f"--host {spec}: cannot be read as a host",
+            f"--host {shown}: cannot be read as a host",
             "write user@server, user@server:2222 or a name from ~/.ssh/config",
         )
+    if match["port"] and not 0 < int(match["port"]) <= LAST_PORT:
+        raise UsageError(f"--host {spec}: {match['port']} is no port", f"ports are from 1 to {LAST_PORT}")
     host = match["ipv6"] or match["host"]
     base = Command("ssh").option("-F", str(config_file) if config_file else None).option("-p", match["port"])
     base = base.option("-l", match["user"])
@@ -117,7 +123,8 @@ def _ask_ssh(command: Command, spec: str) -> Mapping[str, Sequence[str]]:
             "'ssh' is not installed on this machine", "install it, for example: apt-get install openssh-client"
         ) from error
     if answer.returncode:
-        raise UsageError(f"--host {spec}: ssh does not accept it", "check ~/.ssh/config", details=answer.stderr)
+        remedy = "mend what ssh says above: in the name itself, or in ~/.ssh/config"
+        raise UsageError(f"--host {spec}: ssh does not accept it", remedy, details=answer.stderr)
     options: dict[str, list[str]] = {}
     for line in answer.stdout.splitlines():
         key, _, value = line.partition(" ")

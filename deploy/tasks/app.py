@@ -55,7 +55,17 @@ class App:
     def settings(self) -> Settings:
         raw = self.config.deploy
         document = {key: _plain(raw[key]) for key in raw if raw[key] not in (None, {})}
-        return parse_settings(document, folder=self.root.name).at(self.root)
+        return parse_settings(document, folder=self.root.name, source=self._source()).at(self.root)
+
+    def _source(self) -> str:
+        """Where a mistake would be: the project's own file was looked at when its tasks were made.
+
+        Raises UsageError for a file of `-f` that is not there, which Invoke leaves out in silence.
+        """
+        path, found = self.config._runtime_path, self.config._runtime_found  # noqa: SLF001  # nothing else tells
+        if path and not found:
+            raise UsageError(f"-f {path}: there is no such file", "correct the path, or leave -f out")
+        return str(path) if path else "the settings (invoke.yaml, ~/.invoke.yaml or INVOKE_DEPLOY_…)"
 
     @property
     def backups(self) -> Path:
@@ -105,6 +115,8 @@ class App:
         if given and not all(host.strip() for host in given):
             raise UsageError("--host is empty", "name a host, or leave --host out to take those of invoke.yaml")
         named = [host.strip() for words in given for host in words.split(",") if host.strip()]
+        if given and not named:
+            raise UsageError(f"--host {','.join(given)}: there is no host in it", "name one: --host user@server")
         hosts = tuple(dict.fromkeys(named or environment.hosts))
         if not hosts:
             raise UsageError(
@@ -157,11 +169,19 @@ class App:
         """A host as it is reached. Raises UsageError for what names none."""
         from deploy.remote.target import bare, resolve
 
-        own = self.config.get("ssh_config_path")  # Fabric's own setting, under its own name
-        config_file = self.root / own if own else None
+        config_file = self._ssh_config()
         if is_sandbox(bare(spec)):
             config_file = self.sandbox(bare(spec)).require()
         return resolve(spec, config_file)
+
+    def _ssh_config(self) -> Path | None:
+        """Another file than ~/.ssh/config: Fabric's own setting, under its own name."""
+        own = self.config.get("ssh_config_path")
+        if not own:
+            return None
+        if not isinstance(own, str) or not (self.root / own).is_file():
+            raise UsageError(f"invoke.yaml: ssh_config_path: {own}: there is no such file", "correct it there")
+        return self.root / own
 
     @contextlib.contextmanager
     def one_site(self, name: str, given: list[str]) -> Iterator[Site]:

@@ -68,13 +68,25 @@ def task(
             positional=list(positional),
             auto_shortflags=False,
             name=name,
-            klass=_Lenient if instead else Task,
+            klass=_Ours,
         )
-        if isinstance(made, _Lenient):
-            made.instead = instead or {}
-        return cast("Task[Any]", made)
+        ours = cast("_Ours", made)
+        ours.instead = instead or {}
+        return ours
 
     return decorate
+
+
+def whole(text: str, option: str, what: str, *, least: int) -> int:
+    """The number that an option is given. Invoke's own numbers end in a traceback for a word. Raises UsageError."""
+    if text.isascii() and text.isdecimal() and int(text) >= least:
+        return int(text)
+    raise UsageError(f"{option} {text}: that is no number of {what}", f"it takes a number from {least} on")
+
+
+def tail_of(text: str) -> str:
+    """What --tail is given, as compose takes it. Raises UsageError."""
+    return text if text == "all" else str(whole(text, "--tail", "lines, nor 'all'", least=0))
 
 
 class _Replaceable(Argument):
@@ -92,14 +104,20 @@ class _Replaceable(Argument):
         self.set_value(arg, cast=True)
 
 
-class _Lenient(Task[Any]):
-    """A task with such arguments."""
+class _Ours(Task[Any]):
+    """A task that may have such arguments, and takes no list option without a value.
+
+    Of `--host` at the end of a line Invoke makes no host at all: the task would go to those of invoke.yaml.
+    """
 
     instead: Mapping[str, str] = {}
     """Names of theirs, each with that of the other option."""
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
         arguments = super().get_arguments(ignore_unknown_help)
+        for one in arguments:
+            if one.kind is list:
+                one.raw_value = None  # what Invoke tells a missing value by
         by_name = {one.name: one for one in arguments}
         for name, other in self.instead.items():
             one = by_name[name]

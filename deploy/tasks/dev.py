@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from invoke.collection import Collection
 
+from deploy.engine.dev import DevStack
 from deploy.model.errors import UsageError
-from deploy.model.options import split
+from deploy.model.options import split, split_command
 from deploy.model.stack import one_service
 from deploy.tasks.app import App
-from deploy.tasks.base import YES_HELP, task
+from deploy.tasks.base import YES_HELP, tail_of, task
 
 SERVICE_HELP = "only this service"
 
@@ -69,7 +70,7 @@ def restart(app: App, service: str = "") -> None:
     """
     dev = app.dev()
     with app.console.step(f"Restart {service or 'every service'}") as step:
-        dev.compose.shell.run(dev.compose.command.then("restart", *_services(service)), on_line=step.show)
+        dev.compose.shell.run(dev.compose.command.then("restart", *_services(dev, service)), on_line=step.show)
     app.console.good("Restarted.")
 
 
@@ -88,8 +89,9 @@ def logs(app: App, service: str = "", follow: bool = False, tail: str = "100") -
 
     Example: inv dev.logs --service backend --follow
     """
-    words = ["logs", "--tail", tail, *(["--follow"] if follow else []), *_services(service)]
-    app.dev().interactive(*words)
+    words = ["logs", "--tail", tail_of(tail), *(["--follow"] if follow else [])]
+    dev = app.dev()
+    dev.interactive(*words, *_services(dev, service))
 
 
 @task(help={"service": "the service whose shell to open; needed when more than one declares x-deploy.shell"})
@@ -114,9 +116,10 @@ def exec_(app: App, service: str, command: str) -> None:
 
     Example: inv dev.exec backend "python manage.py check"
     """
+    words = split_command(command)
     dev = app.dev()
     dev.require_service(service)
-    dev.interactive("exec", service, *split(command, "the command"))
+    dev.interactive("exec", service, *words)
 
 
 @task(help={"service": SERVICE_HELP})
@@ -192,8 +195,12 @@ def _print_addresses(app: App) -> None:
         app.console.data(f"{service}  {address}")
 
 
-def _services(service: str) -> tuple[str, ...]:
-    return (service,) if service else ()
+def _services(dev: DevStack, service: str) -> tuple[str, ...]:
+    """The one that is named. Raises UsageError for one that there is not."""
+    if not service:
+        return ()
+    dev.require_service(service)
+    return (service,)
 
 
 def collection() -> Collection:

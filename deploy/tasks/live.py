@@ -10,13 +10,13 @@ from invoke.tasks import Task
 
 from deploy.model.backup import Manifest
 from deploy.model.errors import DeployError, UsageError
-from deploy.model.options import split
+from deploy.model.options import split_command
 from deploy.model.scheduled import state_document, state_lines, state_problems
 from deploy.model.stack import one_service
 from deploy.model.usage import backup_problems
 from deploy.model.wal import Kept
 from deploy.tasks.app import App
-from deploy.tasks.base import HOST_HELP, JSON_HELP, YES_HELP, task
+from deploy.tasks.base import HOST_HELP, JSON_HELP, YES_HELP, tail_of, task
 from deploy.ui.history import RELEASE_HEADINGS, STEPS_HEADING, release_documents, release_rows
 from deploy.ui.reports import (
     STATUS_HEADINGS,
@@ -161,6 +161,7 @@ def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # on
 
         Example: inv prod.logs --host app1 --service edge --follow
         """
+        tail = tail_of(tail)
         with app.one_site(name, host) as site:
             compose = site.compose_edge if service == EDGE else app.live(site, service)[1]
             wanted = (
@@ -196,9 +197,10 @@ def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # on
 
         Example: inv prod.exec backend "python manage.py check --deploy" --host app1
         """
+        words = split_command(command)
         with app.one_site(name, host) as site:
             _, compose = app.live(site, service)
-            app.hand_over(site, compose.then("exec", service, *split(command, "the command")), tty=True)
+            app.hand_over(site, compose.then("exec", service, *words), tty=True)
 
     @task(iterable=("host",), help={"host": HOST_HELP, "service": SERVICE_HELP, "yes": YES_HELP})
     def restart(app: App, host: list[str], service: str = "", yes: bool = False) -> None:

@@ -10,7 +10,7 @@ from invoke.tasks import Task
 
 from deploy.model.errors import UsageError
 from deploy.tasks.app import App
-from deploy.tasks.base import HOST_HELP, JSON_HELP, YES_HELP, task
+from deploy.tasks.base import HOST_HELP, JSON_HELP, YES_HELP, task, whole
 from deploy.ui.reports import seen
 from deploy.ui.units import count, duration, size
 
@@ -180,7 +180,7 @@ def release_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  #
             "yes": YES_HELP,
         },
     )
-    def prune(app: App, host: list[str], keep: int = 0, yes: bool = False) -> None:
+    def prune(app: App, host: list[str], keep: str = "", yes: bool = False) -> None:
         """Remove the releases that nobody will go back to, with their images, as every deploy does at its end.
 
         Example: inv prod.prune --keep 2 --host app1
@@ -188,10 +188,9 @@ def release_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  #
         from deploy.release.prune import prune as remove
         from deploy.release.prune import removable
 
-        if keep < 0:
-            raise UsageError(f"--keep {keep}: at least the live release stays", "add --keep 1 or more")
         environment = app.settings.environment(name)
-        environment = dataclasses.replace(environment, keep=keep or environment.keep)
+        if keep:
+            environment = dataclasses.replace(environment, keep=whole(keep, "--keep", "releases", least=1))
         for spec in app.hosts(environment, host):
             with app.site(environment, spec) as site:
                 gone = removable(environment, site)

@@ -13,6 +13,7 @@ from deploy.model.plan import Plan
 from deploy.model.settings import Environment
 from deploy.model.waves import HostOutcome, HostResult, OnFailure, Wave, parse_waves
 from deploy.tasks.app import App
+from deploy.tasks.base import whole
 from deploy.tasks.hosts import ask, connected
 from deploy.ui import columns
 from deploy.ui.plans import plan_lines
@@ -53,15 +54,13 @@ class Wanted:
         no_proof: str = "",
     ) -> Wanted:
         """Raises UsageError for options that cannot be."""
-        if parallel and not (parallel.isdecimal() and int(parallel)):
-            raise UsageError(f"--parallel {parallel}: that is no number of hosts", "it takes a number from 1 on")
         if on_failure not in [*OnFailure]:
             raise UsageError(f"--on-failure {on_failure}: unknown", nearest(on_failure, [*OnFailure]))
         return cls(
             yes=yes,
             rebuild=rebuild,
             waves=parse_waves(wave.split(","), "--wave") if wave else environment.waves,
-            at_once=int(parallel or environment.parallel),
+            at_once=whole(parallel, "--parallel", "hosts", least=1) if parallel else environment.parallel,
             on_failure=OnFailure(on_failure),
             skip=skip,
             no_proof=no_proof.strip(),

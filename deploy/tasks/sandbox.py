@@ -8,6 +8,8 @@ from invoke.collection import Collection
 
 from deploy.engine.sandbox import WORD
 from deploy.model.command import Command
+from deploy.model.errors import UsageError
+from deploy.model.settings.parse import NAME
 from deploy.remote.target import resolve
 from deploy.tasks.app import App
 from deploy.tasks.base import task
@@ -21,8 +23,9 @@ def up(app: App, name: str = "", yes: bool = False) -> None:
 
     Example: inv sandbox.up, then inv prod.deploy --host sandbox
     """
+    spec = _spec(name)
     app.require_engine(yes=yes)
-    sandbox = app.sandbox(_spec(name))
+    sandbox = app.sandbox(spec)
     address = sandbox.up()
     app.console.good(f"{sandbox.name} is up at {address}.")
     app.console.say(f"Next: inv prod.deploy --host {sandbox.name}; inv sandbox.down removes it.")
@@ -57,6 +60,9 @@ def ssh(app: App, name: str = "", command: str = "") -> None:
 
 
 def _spec(name: str) -> str:
+    """Raises UsageError for what cannot be a part of a container's name."""
+    if name and not NAME.fullmatch(name):
+        raise UsageError(f"--name {name}: cannot name a sandbox", "use lower-case letters, digits, '-' and '_'")
     return f"{WORD}-{name}" if name else WORD
 
 

@@ -58,10 +58,10 @@ TO_HELP = {"env": "the environment to bring it to, whose data_from allows it", "
 )
 def clone(
     app: App,
-    env: str,
     host: list[str],
     source_host: list[str],
     only: list[str],
+    env: str = "",
     source: str = "prod",
     backup: str = LATEST,
     yes: bool = False,
@@ -77,7 +77,7 @@ def clone(
 
 
 @task(iterable=("host", "only"), help=TO_HELP | {"only": ONLY_HELP, "yes": YES_HELP})
-def push(app: App, env: str, host: list[str], only: list[str], yes: bool = False) -> None:
+def push(app: App, host: list[str], only: list[str], env: str = "", yes: bool = False) -> None:
     """Bring development's database, as it is now, to an environment whose `data_from` names dev.
 
     Backs up development first and restores that there, after a backup of what it replaces.
@@ -98,6 +98,8 @@ def push(app: App, env: str, host: list[str], only: list[str], yes: bool = False
 
 def _require_taker(app: App, env: str, source: str) -> None:
     """Raises UsageError for an environment that does not say that its data may be replaced by another one's."""
+    if not env:
+        raise UsageError("--env is missing: where the data is to go", "add --env, for example --env staging")
     target = app.settings.environment(env)
     if target.local:
         raise UsageError(f"--env {env} is this machine", f"inv db.pull --env {source} brings data here")

@@ -75,7 +75,8 @@ class Console:
         if self._rich is None:
             from rich.console import Console as RichConsole
 
-            self._rich = RichConsole(stderr=True, highlight=False, soft_wrap=True)
+            # `app:x:y` is no picture of a cross
+            self._rich = RichConsole(stderr=True, highlight=False, soft_wrap=True, emoji=False)
         return self._rich
 
     def say(self, text: str = "") -> None:

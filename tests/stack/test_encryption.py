@@ -124,7 +124,7 @@ def test_a_key_that_does_not_fit_is_said_and_nothing_is_touched(
     try:
         for identity, said in (
             (str(other), "cannot decrypt"),
-            (str(tmp_path / "none"), "the key cannot be read"),
+            (str(tmp_path / "none"), "cannot be read: No such file"),
             ("", "no key is named"),
         ):
             shop.settings(recipients=[shop.public], identity=identity)

@@ -176,7 +176,7 @@ def test_configuration_comes_from_the_environment_too(project: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("deploy: [", "invoke.yaml cannot be read"),
+        ("deploy: [", "invoke.yaml, line 1, column 10 cannot be read"),
         ("- a", "invoke.yaml is not a mapping"),
         ("deploy:", "there are no settings under deploy:"),
         ("deploy: {environments: [prod]}", "deploy.environments is not a mapping"),

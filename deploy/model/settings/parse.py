@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import reprlib
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
@@ -18,13 +19,16 @@ from deploy.model.settings.values import LOCAL, Acme, Encryption, Environment, K
 from deploy.model.waves import AT_ONCE, CANARY, Wave, parse_waves
 
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
-NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+"""At most as long as a host name's part may be: containers' names and their host names begin with it."""
 TAKEN = ("db", "env", "host", "sandbox", "stack", "test")
 """Names of tasks, which no environment can have."""
 
 _FREE = re.compile(r"(\d+(?:\.\d+)?)(%|[kMGT]?B?)", re.IGNORECASE)
 _WEBHOOK = re.compile(r"https?://[^\s\"\\]+")
 _HUNDRED = 100
+MOST = 1_000_000_000
+"""No number of anything here is larger: infinity is none, nor is what is none (`.nan`)."""
 _UNITS = {unit: 1000**power for power, letter in enumerate(("", "K", "M", "G", "T")) for unit in (letter, f"{letter}B")}
 KEYS = {
     "": ("project", "stack", "environments", "backups"),
@@ -81,11 +85,9 @@ def parse_settings(raw: Mapping[str, Any], *, folder: str, source: str = "invoke
     _check_keys(raw, "", "", source)
     stack = _text(raw, "stack", "", source)
     project = _name(_text(raw, "project", stack or slug(folder), source), "project", source)
-    declared = raw.get("environments") or {}
-    if not isinstance(declared, Mapping):
-        raise UsageError(f"{source}: deploy.environments is not a mapping of names to settings", _shape_of(declared))
+    declared = _mapping(raw.get("environments"), "environments", source, "of names to settings")
     environments = {
-        name: _environment(name, declared.get(name) or {}, project, stack, source)
+        name: _environment(name, declared.get(name), project, stack, source)
         for name in dict.fromkeys((LOCAL, "prod", *declared))
     }
     for name, one in environments.items():
@@ -112,8 +114,7 @@ def _environment(name: str, raw: Any, project: str, stack: str, source: str) -> 
     _name(name, where, source)
     if name in TAKEN:
         raise UsageError(f"{source}: deploy.{where}: '{name}' is the name of other tasks", "call it something else")
-    if not isinstance(raw, Mapping):
-        raise UsageError(f"{source}: deploy.{where} is not a mapping", _shape_of(raw))
+    raw = _mapping(raw, where, source)
     _check_keys(raw, "environments.*", where, source)
     overlay = "dev" if name == LOCAL else "prod"
     conventional = [f"compose/{stack}/compose.yaml", f"compose/{stack}/{overlay}.yaml"] if stack else []
@@ -133,14 +134,14 @@ def _environment(name: str, raw: Any, project: str, stack: str, source: str) -> 
     return Environment(
         name=name,
         project=own,
-        compose=_texts(raw, "compose", source, where) or tuple(conventional),
+        compose=_full_texts(raw, "compose", source, where) or tuple(conventional),
         env_file=_text(raw, "env_file", ".env" if name == LOCAL else f".env.{name}", source, where),
-        hosts=_texts(raw, "hosts", source, where),
+        hosts=_hosts(raw, where, source),
         domains=_domains(raw, where, source),
         acme=_acme(raw.get("acme"), where, source),
         maintenance_page=_text(raw, "maintenance_page", "", source, where),
         path=_absolute(_text(raw, "path", f"/opt/{own}", source, where), where, source),
-        keep=int(_number(raw, "keep", 5, source, where, least=2)),
+        keep=_count(raw, "keep", 5, source, where, least=2),
         drain_s=_number(raw, "drain_s", 30, source, where, least=0),
         keep_free=_keep_free(raw, source, where),
         keep_warm_s=_number(raw, "keep_warm_s", 0, source, where, least=0),
@@ -156,8 +157,8 @@ def _environment(name: str, raw: Any, project: str, stack: str, source: str) -> 
         mask=_masks(raw.get("mask"), f"{source}: deploy.{where}.mask"),
         data_from=_texts(raw, "data_from", source, where),
         waves=_waves(raw.get("waves"), f"{source}: deploy.{where}.waves"),
-        parallel=int(_number(raw, "parallel", AT_ONCE, source, where, least=1)),
-        builder=_text(raw, "builder", "", source, where),
+        parallel=_count(raw, "parallel", AT_ONCE, source, where, least=1),
+        builder=_builder(raw, where, source),
         allow=parse_reasons(raw.get("allow"), f"{source}: deploy.{where}.allow"),
         secrets=parse_secrets(raw.get("secrets"), f"{source}: deploy.{where}.secrets"),
         env_identity=_text(raw, "env_identity", "", source, where),
@@ -167,7 +168,7 @@ def _environment(name: str, raw: Any, project: str, stack: str, source: str) -> 
 
 
 def _masks(raw: Any, where: str) -> dict[str, dict[str, str]]:
-    tables = raw or {}
+    tables = {} if raw is None else raw
     if not isinstance(tables, Mapping):
         raise UsageError(f"{where} is not a mapping of tables to columns", _shape_of(tables))
     for table, columns in tables.items():
@@ -202,8 +203,7 @@ def _retention(raw: Any, where: str, source: str, usual: Retention) -> Retention
         raise UsageError(f"{source}: deploy.{where} is not a mapping of periods to numbers", _shape_of(raw))
     _check_keys(raw, "environments.*.backup_keep", where, source)
     kept = {
-        name: int(_number(raw, name, default, source, where, least=0))
-        for name, default in dataclasses.asdict(usual).items()
+        name: _count(raw, name, default, source, where, least=0) for name, default in dataclasses.asdict(usual).items()
     }
     return Retention(**kept)
 
@@ -220,6 +220,13 @@ def _offsite(raw: Any, where: str, source: str, keep: Retention) -> Offsite | No
         raise UsageError(
             f"{path}.repository: '{repository}' is no repository that restic reaches from its image",
             "for example sftp:backup@nas.example.com:/srv/shop, s3:https://s3.example.com/bucket, or /mnt/disk/shop",
+        )
+    if not repository.isprintable():
+        raise UsageError(f"{path}.repository has a line break or another character that cannot be seen", "remove it")
+    if re.match(r"rest:https?://[^/@]*:[^/@]*@", repository):  # it is shown wherever the repository is named
+        raise UsageError(
+            f"{path}.repository holds a password",
+            "take it out of the address, and write RESTIC_REST_USERNAME and RESTIC_REST_PASSWORD to offsite.env_file",
         )
     return Offsite(
         repository,
@@ -274,11 +281,7 @@ def _notify(raw: Any, where: str, source: str) -> Notify:
 
 
 def _domains(raw: Mapping[str, Any], where: str, source: str) -> dict[str, tuple[str, ...]]:
-    domains = raw.get("domains") or {}
-    if not isinstance(domains, Mapping):
-        raise UsageError(
-            f"{source}: deploy.{where}.domains is not a mapping of services to host names", _shape_of(domains)
-        )
+    domains = _mapping(raw.get("domains"), f"{where}.domains", source, "of services to host names")
     named = {str(service): _texts(domains, service, source, f"{where}.domains") for service in domains}
     seen: set[str] = set()
     for service, names in named.items():
@@ -298,15 +301,15 @@ def _acme(raw: Any, where: str, source: str) -> Acme | None:
     if raw is False:
         return None
     path = f"{where}.acme"
-    if not isinstance(raw or {}, Mapping):
+    found: Mapping[str, Any] = {} if raw is None else raw
+    if not isinstance(found, Mapping):
         raise UsageError(f"{source}: deploy.{path} is not a mapping, nor false", _shape_of(raw))
-    found: Mapping[str, Any] = raw or {}
     _check_keys(found, "environments.*.acme", path, source)
     server = _text(found, "server", LETS_ENCRYPT, source, path)
     if not re.fullmatch(r"https://\S+", server):
         raise UsageError(f"{source}: deploy.{path}.server: '{server}' is not an https address", LETS_ENCRYPT)
     email = _text(found, "email", "", source, path)
-    if email and not re.fullmatch(r"[^\s@]+@[^\s@]+", email):
+    if email and not re.fullmatch(r"[\w.+-]+@[\w.-]+", email):
         raise UsageError(f"{source}: deploy.{path}.email: '{email}' is not an address", "for example ops@example.com")
     return Acme(email, server, _text(found, "ca", "", source, path))
 
@@ -337,11 +340,25 @@ def _texts(raw: Mapping[str, Any], key: str, source: str, path: str) -> tuple[st
     raise UsageError(f"{source}: deploy.{_join(path, key)} is not a list of texts", _shape_of(value))
 
 
+def _full_texts(raw: Mapping[str, Any], key: str, source: str, path: str) -> tuple[str, ...]:
+    values = _texts(raw, key, source, path)
+    if all(value.strip() for value in values):
+        return values
+    raise UsageError(f"{source}: deploy.{_join(path, key)} has an empty text", f"leave it out; {_shape_of([*values])}")
+
+
 def _number(raw: Mapping[str, Any], key: str, default: float, source: str, path: str, *, least: float) -> float:
     value = raw.get(key, default)
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < least:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= MOST:
         raise UsageError(f"{source}: deploy.{_join(path, key)} is not a number of at least {least:g}", _shape_of(value))
     return value
+
+
+def _count(raw: Mapping[str, Any], key: str, default: int, source: str, path: str, *, least: int) -> int:
+    value = _number(raw, key, default, source, path, least=least)
+    if isinstance(value, int):
+        return value
+    raise UsageError(f"{source}: deploy.{_join(path, key)} is not a whole number", _shape_of(value))
 
 
 def _boolean(raw: Mapping[str, Any], key: str, source: str, path: str) -> bool:
@@ -371,6 +388,25 @@ def _waves(value: Any, where: str) -> tuple[Wave, ...]:
     return parse_waves(map(str, words), where) or CANARY
 
 
+def _hosts(raw: Mapping[str, Any], where: str, source: str) -> tuple[str, ...]:
+    """What a name means only OpenSSH knows; these are none."""
+    hosts = _full_texts(raw, "hosts", source, where)
+    for one in hosts:
+        if one.startswith("-") or re.search(r"[\s,]", one):
+            raise UsageError(
+                f"{source}: deploy.{where}.hosts: {one!r} cannot be read as a host",
+                "write user@server, user@server:2222 or a name from ~/.ssh/config, one an entry",
+            )
+    return hosts
+
+
+def _builder(raw: Mapping[str, Any], where: str, source: str) -> str:
+    builder = _text(raw, "builder", "", source, where)
+    if builder and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", builder):
+        raise UsageError(f"{source}: deploy.{where}.builder: {builder!r} is no builder", "docker buildx ls lists them")
+    return builder
+
+
 def _name(value: str, path: str, source: str) -> str:
     if NAME.fullmatch(value):
         return value
@@ -382,8 +418,14 @@ def _name(value: str, path: str, source: str) -> str:
 
 def _absolute(value: str, path: str, source: str) -> PurePosixPath:
     where = PurePosixPath(value)
-    if not where.is_absolute() or len(where.parts) < 3:  # noqa: PLR2004  # never the root or a folder right below it
+    # never the root or a folder right below it
+    if not where.is_absolute() or len(where.parts) < 3 or ".." in where.parts:  # noqa: PLR2004
         raise UsageError(f"{source}: deploy.{path}.path: '{value}' is not an absolute folder", "for example /opt/myapp")
+    if strange := re.search(r"[^A-Za-z0-9._/@+=-]", value):
+        raise UsageError(
+            f"{source}: deploy.{path}.path: {value!r} has {strange[0]!r}, which not every program takes in a path",
+            "use letters, digits and any of . _ - + = @, for example /opt/myapp",
+        )
     return where
 
 
@@ -396,5 +438,14 @@ def _join(path: str, key: str) -> str:
     return f"{path}.{key}" if path else key
 
 
+def _mapping(raw: Any, path: str, source: str, what: str = "") -> Mapping[str, Any]:
+    """Nothing is an empty one; `what` says of what it is one."""
+    if raw is None:
+        return {}
+    if isinstance(raw, Mapping):
+        return raw
+    raise UsageError(f"{source}: deploy.{path} is not a mapping{what and ' ' + what}", _shape_of(raw))
+
+
 def _shape_of(value: object) -> str:
-    return f"it is {value!r}"
+    return f"it is {reprlib.repr(value)}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from deploy.model.command import Command
-from deploy.model.errors import UsageError
+from deploy.model.errors import UsageError, nearest
 from deploy.model.retention import Retention
 from deploy.model.scan import NEVER
 from deploy.model.schedule import Notify, Schedule
@@ -177,5 +177,5 @@ class Settings:
             return self.environments[name]
         raise UsageError(
             f"there is no environment '{name}'",
-            f"known: {', '.join(self.environments)}; add it under deploy.environments in invoke.yaml",
+            f"{nearest(name, [*self.environments])} (or add it under deploy.environments in invoke.yaml)",
         )
