@@ -84,8 +84,8 @@ def snapshot(folder: Path) -> dict[str, tuple[str, str]]:
     return found
 
 
-def require_said(bad: Bad, root: Path, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Run a row. Fails where the message, the status or what is left afterwards is not as it has to be."""
+def require_said(bad: Bad, root: Path, home: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """Run a row: all that it prints. Fails where message, status or what is left afterwards is not as it has to be."""
     make(root, bad.files)
     before = snapshot(root), snapshot(home)
     with _inside(root, bad.env):
@@ -98,6 +98,7 @@ def require_said(bad: Bad, root: Path, home: Path, capsys: pytest.CaptureFixture
     assert re.search(bad.remedy, err), err
     assert "Traceback" not in err
     assert (snapshot(root), snapshot(home)) == before, "something was changed"
+    return out + err
 
 
 def _run(words: tuple[str, ...]) -> int:

@@ -23,6 +23,7 @@ from deploy.model.command import Command
 from deploy.model.envfile import Uses, uses_of
 from deploy.model.errors import UsageError
 from deploy.model.findings import placeholders, with_found
+from deploy.model.plan import Masking
 from deploy.model.stack import Stack, build_of, parse_stack, unescaped, with_shared_builds
 from deploy.shell import LocalShell
 from deploy.shell.reading import read_text
@@ -133,9 +134,14 @@ class ComposeProject:
                 f"{where}: not set: {', '.join(missing)}", f"set them in {where}; .env.example says what they are"
             )
         files = ", ".join(str(path) for path in self.files)
-        return UsageError(
-            f"docker compose does not accept {files}", "mend what the message above names", details=stderr
-        )
+        said = Masking.of(self._written() | self.variables(), ()).masked(stderr)
+        return UsageError(f"docker compose does not accept {files}", "mend what the message above names", details=said)
+
+    def _written(self) -> dict[str, str]:
+        """What stands behind each name in the env file, word for word: compose shows that of a line it cannot read."""
+        text = read_text(Path(self._env_file)) if self._env_file and self._env_file != os.devnull else ""
+        lines = (line.partition("=") for line in text.splitlines())
+        return {name: value.strip(" '\"") for name, equals, value in lines if equals}
 
     def raw_environments(self) -> Mapping[str, Mapping[str, str | None]]:
         """The environment of each service before variables are put in; empty where compose cannot give that."""

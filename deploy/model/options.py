@@ -164,6 +164,10 @@ def _paths(value: Any, where: str) -> tuple[str, ...]:
 
 
 def _ports(value: Any, where: str) -> tuple[int, ...]:
-    if isinstance(value, list | tuple) and all(isinstance(port, int) and 0 < port < 65536 for port in value):  # noqa: PLR2004
+    if isinstance(value, list | tuple) and all(map(_is_port, value)):
         return tuple(value)
     raise UsageError(f"{where} is not a list of port numbers", f"it is {value!r}")
+
+
+def _is_port(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 65536  # noqa: PLR2004

@@ -85,13 +85,13 @@ class Place:
             raise UsageError(f"{self.where}: no release is live there", self.start)
         found = stores_of(self.repository.shell, self.running, self.wanted, self.start)
         found += self.bases() if bases else ()
+        if not found:
+            raise UsageError(f"nothing that runs on {self.where} keeps anything that can be backed up", self.start)
         for word in only:
             if not any(store.is_called(word) for store in found):
                 raise UsageError(
                     f"--only {word}: there is no such store", f"there are {', '.join(store.title for store in found)}"
                 )
-        if not found:
-            raise UsageError(f"nothing that runs on {self.where} keeps anything that can be backed up")
         only = tuple(only)
         return tuple(store for store in found if not only or any(store.is_called(word) for word in only))
 

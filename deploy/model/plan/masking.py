@@ -46,6 +46,12 @@ class Masking:
             or any(value in text for value in self.known)
         )
 
+    def masked(self, text: str) -> str:
+        """What somebody else has said, without the values that came from env files."""
+        for value in sorted(self.known, key=len, reverse=True):
+            text = text.replace(value, MASK)
+        return text
+
     def hides_file(self, path: str) -> bool:
         """Whether a file is one that is kept to itself, by its name."""
         return bool(_SECRET_FILE.search(path) or _SECRET_NAME.search(path))
