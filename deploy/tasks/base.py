@@ -19,6 +19,7 @@ from deploy.model.errors import DeployError, UsageError
 from deploy.tasks.app import App
 
 P = ParamSpec("P")
+MESSAGE_LENGTH = 1000
 SIGNALLED = 128  # plus the signal's number, as shells have it
 
 HOST_HELP = "user@server[:port], a name from ~/.ssh/config, or 'sandbox'; repeatable, or comma-separated"
@@ -87,6 +88,15 @@ def whole(text: str, option: str, what: str, *, least: int) -> int:
 def tail_of(text: str) -> str:
     """What --tail is given, as compose takes it. Raises UsageError."""
     return text if text == "all" else str(whole(text, "--tail", "lines, nor 'all'", least=0))
+
+
+def message_of(text: str) -> str:
+    """What --message is given. Raises UsageError for more than anybody reads, or HAProxy takes in a command."""
+    if len(text.strip()) > MESSAGE_LENGTH:
+        raise UsageError(
+            f"--message has {len(text.strip())} characters", f"say it in at most {MESSAGE_LENGTH}, or link to more"
+        )
+    return text.strip()
 
 
 class _Replaceable(Argument):

@@ -16,7 +16,7 @@ from deploy.model.stack import one_service
 from deploy.model.usage import backup_problems
 from deploy.model.wal import Kept
 from deploy.tasks.app import App
-from deploy.tasks.base import HOST_HELP, JSON_HELP, YES_HELP, tail_of, task
+from deploy.tasks.base import HOST_HELP, JSON_HELP, YES_HELP, message_of, tail_of, task
 from deploy.ui.history import RELEASE_HEADINGS, STEPS_HEADING, release_documents, release_rows
 from deploy.ui.reports import (
     STATUS_HEADINGS,
@@ -246,10 +246,11 @@ def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # on
 
         if state not in {"on", "off"}:
             raise UsageError(f"maintenance '{state}': it is either on or off", f"inv {name}.maintenance on")
+        message = message_of(message)
         environment = app.settings.environment(name)
         for spec in app.hosts(environment, host):
             with app.site(environment, spec) as site:
-                maintain(environment, site, on=state == "on", message=message.strip())
+                maintain(environment, site, on=state == "on", message=message)
             what = "shows the maintenance page" if state == "on" else "shows the release"
             app.console.good(f"{spec} {what}.")
         if state == "on":

@@ -10,7 +10,7 @@ from invoke.tasks import Task
 
 from deploy.model.errors import UsageError
 from deploy.tasks.app import App
-from deploy.tasks.base import HOST_HELP, JSON_HELP, YES_HELP, task, whole
+from deploy.tasks.base import HOST_HELP, JSON_HELP, YES_HELP, message_of, task, whole
 from deploy.ui.reports import seen
 from deploy.ui.units import count, duration, size
 
@@ -145,13 +145,14 @@ def release_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  #
         """
         from deploy.release.lock import freeze
 
-        if not message.strip():
+        message = message_of(message)
+        if not message:
             raise UsageError("whoever is kept out will want to know why", 'add --message "payment run until 18:00"')
         environment = app.settings.environment(name)
         for spec in app.hosts(environment, host):
             with app.site(environment, spec) as site:
-                freeze(site, message.strip(), datetime.now(UTC))
-            app.console.good(f"{spec} takes no deploy and no rollback: {message.strip()}")
+                freeze(site, message, datetime.now(UTC))
+            app.console.good(f"{spec} takes no deploy and no rollback: {message}")
         app.console.say(f"Next: inv {name}.unlock lets them in again.")
 
     @task(iterable=("host",), help={"host": HOST_HELP})

@@ -226,6 +226,8 @@ COMMAND_LINES = (
     typed("tail", "prod.logs", "--tail", "x", said="--tail x: that is no number of lines", remedy="from 0 on"),
     typed("tail-dev", "dev.logs", "--tail", "-5", said="--tail -5: that is no number of lines", remedy="from 0 on"),
     typed("lock-why", "prod.lock", "--host", "a", said="will want to know why", remedy="→ add --message"),
+    typed("lock-long", "prod.lock", "--message", "x" * 1001, said="has 1001 characters", remedy="at most 1000"),
+    typed("page-long", "prod.maintenance", "on", "--message", "x" * 9999, said="has 9999 char", remedy="at most 1000"),
     typed("maintenance", "prod.maintenance", "onn", said="'onn': it is either on or off", remedy="maintenance on"),
     typed("wave-0", "prod.deploy", "--wave", "0", said="--wave: '0' is not a number of hosts", remedy="→ write counts"),
     typed("wave-share", "prod.deploy", "--wave", "200%", said="'200%' is not a number", remedy="→ write counts"),
