@@ -130,10 +130,15 @@ class Sandbox:
             f"Host {self.name}",
             f"    HostName {address}",
             "    User deploy",
-            f'    IdentityFile "{self.folder / "key"}"',
+            f'    IdentityFile "{_literal(self.folder / "key")}"',
             "    IdentitiesOnly yes",
-            f'    UserKnownHostsFile "{known_hosts}"',
+            f'    UserKnownHostsFile "{_literal(known_hosts)}"',
             f"    HostKeyAlias {self.container}",
             "    StrictHostKeyChecking yes",
         )
         write_whole(self.ssh_config, "\n".join(lines) + "\n")
+
+
+def _literal(path: Path) -> str:
+    """A path as ssh_config has it between quotation marks: a percent sign begins a token there."""
+    return str(path).replace("%", "%%")

@@ -7,7 +7,7 @@ import dataclasses
 import getpass
 import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,21 +84,26 @@ def resolve(spec: str, config_file: Path | None = None) -> Target:
     base = base.option("-l", match["user"])
     options = _ask_ssh(base.then("-G", "--", host), spec)
     hostname, port = _first(options, "hostname"), int(_first(options, "port"))
+    user = _first(options, "user") or getpass.getuser()
+    tokens = {"%": "%", "h": hostname, "n": host, "p": str(port), "r": user}
+    tokens |= {"u": getpass.getuser(), "d": str(Path.home())}
     name = _first(options, "hostkeyalias") or (hostname if port == 22 else f"[{hostname}]:{port}")  # noqa: PLR2004
     return Target(
         spec=spec,
         hostname=hostname,
-        user=_first(options, "user") or getpass.getuser(),
+        user=user,
         port=port,
-        identity_files=tuple(path for path in map(_path, options.get("identityfile", ())) if path.is_file()),
+        identity_files=tuple(
+            path for text in options.get("identityfile", ()) if (path := _path(_expanded(text, tokens))).is_file()
+        ),
         identities_only=_first(options, "identitiesonly") == "yes",
         identity_agent=_agent(_first(options, "identityagent")),
         proxy=_proxy(options, hostname, port, config_file),
         known_hosts=tuple(
-            _path(name)
+            path
             for key in ("userknownhostsfile", "globalknownhostsfile")
-            for name in _first(options, key).split()
-            if name != "none"
+            for path in _paths(_first(options, key))
+            if str(path) != "none"
         ),
         host_key_name=name,
         hash_known_hosts=_first(options, "hashknownhosts") == "yes",
@@ -146,13 +151,27 @@ def _proxy(options: Mapping[str, Sequence[str]], hostname: str, port: int, confi
         return hop.then("-W", f"[{hostname}]:{port}", "--", last.strip("[]") if last.startswith("[") else last)
     if command and command != "none":
         values = {"%": "%", "h": hostname, "p": str(port), "r": _first(options, "user"), "n": hostname}
-        expanded = re.sub(r"%(.)", lambda found: values.get(found[1], found[0]), command)
-        return Command("sh", "-c", f"exec {expanded}")
+        return Command("sh", "-c", f"exec {_expanded(command, values)}")
     return None
 
 
 def _agent(value: str) -> str:
     return "" if value.lower() in {"", "ssh_auth_sock", "$ssh_auth_sock"} else str(_path(value))
+
+
+def _expanded(text: str, tokens: Mapping[str, str]) -> str:
+    """`ssh -G` prints some values with their tokens (ssh_config(5), TOKENS) as they were written."""
+    return re.sub(r"%(.)", lambda found: tokens.get(found[1], found[0]), text)
+
+
+def _paths(text: str) -> Iterator[Path]:
+    """Several files, which `ssh -G` prints without the quotation marks that keep them apart: the longest that exist."""
+    words = text.split(" ") if text else []
+    while words:
+        ends = range(len(words), 1, -1)
+        end = next((end for end in ends if _path(" ".join(words[:end])).is_file()), 1)
+        yield _path(" ".join(words[:end]))
+        del words[:end]
 
 
 def _path(text: str) -> Path:

@@ -46,6 +46,24 @@ def test_includes_users_and_ports_are_those_of_ssh(config: Path) -> None:
     assert target.known_hosts == (config.parent / "known_hosts",)
 
 
+def test_files_may_have_spaces_percent_signs_and_tokens_in_their_names(tmp_path: Path) -> None:
+    """`ssh -G` prints known hosts without quotation marks, and identities with their tokens."""
+    folder = tmp_path / "my pro'ject  100% é"
+    folder.mkdir()
+    for name in ("key of 10.1.2.3", "known hosts"):
+        (folder / name).write_text("")
+    quoted = str(folder).replace("%", "%%")
+    (tmp_path / "config").write_text(
+        f'Host a\n  HostName 10.1.2.3\n  IdentityFile "{quoted}/key of %h"\n'
+        f'  UserKnownHostsFile "{quoted}/known hosts" {tmp_path}/second "{quoted}/none there"\n'
+    )
+
+    target = resolve("a", tmp_path / "config")
+
+    assert target.identity_files == (folder / "key of 10.1.2.3",)
+    assert target.known_hosts[:2] == (folder / "known hosts", tmp_path / "second")
+
+
 @pytest.mark.parametrize(
     ("spec", "expected"),
     [
