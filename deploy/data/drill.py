@@ -16,7 +16,7 @@ from deploy.data.file_store import FileStore
 from deploy.data.mysql_scratch import check_tables, scratch_mysql
 from deploy.data.mysql_store import MysqlStore
 from deploy.data.mysql_text import identifier
-from deploy.data.postgres import SERVERS_OWN, Postgres
+from deploy.data.postgres import SERVERS_OWN, Postgres, pattern
 from deploy.data.postgres_store import PostgresStore
 from deploy.data.qdrant_store import prove_recovers, scratch_qdrant
 from deploy.data.redis_store import prove_loads
@@ -220,7 +220,9 @@ def _amcheck(server: Postgres, part: Part, name: str) -> None:
     if not server.query(there, name):
         return
     done = server.shell.run(
-        server.program("pg_amcheck", "--no-password", "--install-missing", "--heapallindexed", "--database", name),
+        server.program(
+            "pg_amcheck", "--no-password", "--install-missing", "--heapallindexed", "--database", pattern(name)
+        ),
         check=False,
     )
     if not done.ok:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Sequence
 
 from deploy.data.clusters import TEMPLATE, settings_to_carry
-from deploy.data.postgres import SERVERS_OWN, Postgres, compression
+from deploy.data.postgres import SERVERS_OWN, Postgres, compression, connection
 from deploy.data.servers import Names, Old, Wanted
 from deploy.model.backup import major_version
 from deploy.model.command import Command
@@ -89,7 +89,7 @@ class NewServer:
             for name in databases:
                 step.show(f"trying the schema: {name}")
                 dump = old.program(
-                    "pg_dump", "--no-password", "--format=custom", "--schema-only", "--create", "--dbname", name
+                    "pg_dump", "--no-password", "--format=custom", "--schema-only", "--create", "--dbname", connection(name)
                 )
                 self._pass(dump, self._restore(name))
         except CommandError as error:
@@ -105,7 +105,7 @@ class NewServer:
         step.show(f"{name}: dumping")
         packed = compression(new.query("SHOW server_version", SERVERS_OWN)[0][0])
         options = ("--no-password", "--format=directory", packed, "--jobs", jobs, "--file", folder)
-        self._run(new.program("pg_dump", "--host", OLD_SOCKET, *options, "--dbname", name))
+        self._run(new.program("pg_dump", "--host", OLD_SOCKET, *options, "--dbname", connection(name)))
         step.show(f"{name}: restoring")
         self._run(self._restore(name, "--jobs", jobs, folder))
         self._run(new.program("rm", "-rf", folder))

@@ -179,7 +179,7 @@ class Postgres:
             f"--lock-wait-timeout={LOCK_TIMEOUT}",
             f"--snapshot={snapshot.id}",
         )
-        return self.program("pg_dump", "--no-password", *options, "--dbname", database)
+        return self.program("pg_dump", "--no-password", *options, "--dbname", connection(database))
 
     def roles(self) -> Command:
         """Roles and tablespaces to standard output, as SQL without passwords."""
@@ -190,7 +190,9 @@ class Postgres:
 
     def _psql(self, database: str) -> Command:
         options = ("--no-psqlrc", "--quiet", "--no-align", "--tuples-only", f"--field-separator={SEPARATOR}")
-        return self.program("psql", *options, "--set=ON_ERROR_STOP=1", "--no-password", "--dbname", database)
+        return self.program(
+            "psql", *options, "--set=ON_ERROR_STOP=1", "--no-password", "--dbname", connection(database)
+        )
 
 
 def _until_end(answers: Iterator[str], failed: Callable[[], DeployError]) -> Iterator[tuple[str, Content]]:
@@ -222,6 +224,19 @@ def compression(server_version: str) -> str:
 def identifier(name: str) -> str:
     """A name quoted for SQL."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def connection(database: str) -> str:
+    """A database's name as --dbname takes it: one with `=`, or that begins like an address, is none there."""
+    if "=" not in database and not database.startswith(("postgres://", "postgresql://")):
+        return database
+    escaped = database.replace("\\", "\\\\").replace("'", "\\'")
+    return f"dbname='{escaped}'"
+
+
+def pattern(name: str) -> str:
+    """A name where a program takes patterns (pg_amcheck): between quotation marks it is itself, capitals too."""
+    return identifier(name)
 
 
 def literal(text: str) -> str:

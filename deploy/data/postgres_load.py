@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 
-from deploy.data.postgres import Postgres
+from deploy.data.postgres import Postgres, connection
 from deploy.data.store import Restoring
 from deploy.model.backup import Content, Part
 from deploy.model.command import Command
@@ -46,7 +46,7 @@ def verify_readable(
 
 def load(server: Postgres, part: Part, fresh: str, restoring: Restoring, *words: str) -> None:
     """Let `pg_restore` fill a database from a part, with what some words take of it. Raises CommandError."""
-    options = ("--exit-on-error", "--no-password", *words, "--dbname", fresh)
+    options = ("--exit-on-error", "--no-password", *words, "--dbname", connection(fresh))
     command = server.program("pg_restore", *options)
     server.shell.run(restoring.feed(part, command), on_line=restoring.step.show)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from deploy.data.drill import scratch_postgres
-from deploy.data.postgres import Postgres, compression, identifier, literal
+from deploy.data.postgres import Postgres, compression, connection, identifier, literal
 from deploy.data.postgres_store import PostgresStore
 from deploy.data.repository import Repository, Writing
 from deploy.data.store import Restoring, Store
@@ -46,7 +46,7 @@ def bring(server: Postgres, name: str, part: Part, writing: Writing, *, database
     """Send a masked database from its server into a backup here, under the name and the owner that it has here."""
     contents = server.tables(name, checksums=True)
     options = ("--format=custom", compression(part.facts["server_version"]), "--no-owner", "--no-acl", "--no-password")
-    dump = server.program("pg_dump", *options, "--dbname", name)
+    dump = server.program("pg_dump", *options, "--dbname", connection(name))
     file = file_name(part.service, database, ".dump")
     written = writing.receive(file, server.shell, dump, what=part.title, magic="PGDMP")
     facts = {**part.facts, "owner": owner}

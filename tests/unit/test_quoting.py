@@ -14,7 +14,7 @@ import pytest
 
 from deploy.data.mysql import identifier as mysql_identifier
 from deploy.data.mysql import literal as mysql_literal
-from deploy.data.postgres import identifier, literal
+from deploy.data.postgres import connection, identifier, literal
 from deploy.engine.compose import _plain
 from deploy.model.command import Command, script, sequence
 from deploy.model.edge import Maintenance, maintenance_commands, render_maintenance
@@ -115,3 +115,11 @@ def test_names_and_texts_in_sql_end_where_they_end(seed: int) -> None:
             assert inner.replace(quote * 2, quote) == text
         inner = mysql_literal(text)[1:-1]
         assert re.fullmatch(r"(?s)(?:[^'\\]|''|\\\\)*", inner), text
+
+
+def test_a_databases_name_is_no_connection_string() -> None:
+    """libpq reads one wherever it takes a name: https://www.postgresql.org/docs/17/libpq-connect.html."""
+    assert connection("shop") == "shop"
+    assert connection("a=b") == "dbname='a=b'"
+    assert connection("it's=\\") == "dbname='it\\'s=\\\\'"
+    assert connection("postgresql://x") == "dbname='postgresql://x'"
