@@ -89,7 +89,13 @@ class NewServer:
             for name in databases:
                 step.show(f"trying the schema: {name}")
                 dump = old.program(
-                    "pg_dump", "--no-password", "--format=custom", "--schema-only", "--create", "--dbname", connection(name)
+                    "pg_dump",
+                    "--no-password",
+                    "--format=custom",
+                    "--schema-only",
+                    "--create",
+                    "--dbname",
+                    connection(name),
                 )
                 self._pass(dump, self._restore(name))
         except CommandError as error:

@@ -166,7 +166,9 @@ def lacking(server: Postgres, fresh: str, tables: Sequence[Table]) -> Made:
         return Made()
     options = ("--no-password", "--schema-only", "--encoding=UTF8", *(f"--table={one.sql}" for one in tables))
     before, after = (
-        server.shell.run(server.program("pg_dump", *options, f"--section={section}", "--dbname", connection(fresh))).stdout
+        server.shell.run(
+            server.program("pg_dump", *options, f"--section={section}", "--dbname", connection(fresh))
+        ).stdout
         for section in ("pre-data", "post-data")
     )
     references = server.query(_REFERENCES.format(literals=", ".join(literal(one.sql) for one in tables)), fresh)
@@ -224,7 +226,14 @@ def replacing(fresh: str, tables: Mapping[str, Table], contents: Mapping[str, Co
 
 def _reading(database: str, table: str) -> str:
     """A command that prints the rows of a table, for the shell in the container."""
-    words = ("psql", "--no-psqlrc", "--quiet", "--no-password", "--set=ON_ERROR_STOP=1", f"--dbname={connection(database)}")
+    words = (
+        "psql",
+        "--no-psqlrc",
+        "--quiet",
+        "--no-password",
+        "--set=ON_ERROR_STOP=1",
+        f"--dbname={connection(database)}",
+    )
     return shlex.join([*words, f"--command={' '.join(SAME_TEXT.split())}", f"--command=COPY {table} TO STDOUT"])
 
 

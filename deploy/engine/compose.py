@@ -26,7 +26,7 @@ from deploy.model.findings import placeholders, with_found
 from deploy.model.plan import Masking
 from deploy.model.stack import Stack, build_of, parse_stack, unescaped, with_shared_builds
 from deploy.shell import LocalShell
-from deploy.shell.reading import read_text
+from deploy.shell.reading import read_file, read_text
 
 DOCKER = Command("docker")
 CONFIG_S = 120
@@ -55,7 +55,7 @@ class ComposeProject:
         for file in self.files:
             _require_bounded(file, read_text(file))
         if self.env_file is not None and os.path.lexists(self.env_file) and not self.held.sealed:
-            read_text(self.env_file)
+            read_file(self.env_file)
 
     @property
     def command(self) -> Command:

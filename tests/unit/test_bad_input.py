@@ -297,9 +297,9 @@ PROJECT = (
     Bad("compose-latin-1", {"compose.yaml": b"# \xe9\n"}, INSPECT, "line 1: byte 0xe9 is not UTF-8", "→ save it as"),
     Bad("compose-bomb", {"compose.yaml": BOMB}, INSPECT, r"compose\.yaml, line 5: more than 100000", "no aliases of"),
     Bad(
-        "env-latin-1", COMPOSE | {".env.prod": b"\nA=\xe9\n"}, INSPECT, "line 2: byte 0xe9 is not UTF-8", "→ save it as"
+        "env-latin-1", COMPOSE | {".env.prod": b"\nA=\xe9\n"}, INSPECT, "prod:2: byte 0xe9 is not UTF-8", "→ save it as"
     ),
-    Bad("env-nul", COMPOSE | {".env.prod": b"A=a\0b\n"}, INSPECT, r"\.env\.prod, line 1: a NUL byte", "→ remove it"),
+    Bad("env-nul", COMPOSE | {".env.prod": b"A=a\0b\n"}, INSPECT, r"\.env\.prod:1: a NUL byte", "→ remove it"),
     Bad(
         "env-utf-16", COMPOSE | {".env.prod": "A=1".encode("utf-16")}, INSPECT, "byte 0xff is not UTF-8", "→ save it as"
     ),

@@ -94,7 +94,7 @@ def test_a_link_to_a_file_elsewhere_stays_one(project: Path) -> None:
         (("env.get", "A", "--env", "dev"), None, "there is no .env", "inv env.init --env dev"),
         (("env.diff", "--against", "dev"), None, "there is no .env", "inv env.init --env dev"),
         (("env.diff", "--against", "dev", "--host", "x"), None, "two different things", "leave one out"),
-        (("env.check", "--env", "pord"), None, "there is no environment 'pord'", "known: dev, prod"),
+        (("env.check", "--env", "pord"), None, "there is no environment 'pord'", "did you mean 'prod'?"),
     ],
 )
 def test_a_mistake_changes_nothing_and_says_what_to_do(
@@ -116,7 +116,7 @@ def test_a_mistake_changes_nothing_and_says_what_to_do(
     ("content", "message"),
     [
         (b"A=1\nTOKEN='abc", ".env.prod:2: TOKEN: the value's ' is never closed"),
-        (b"A=1\nTOKEN=gr\xfcn\n", ".env.prod:2: this is not UTF-8"),
+        (b"A=1\nTOKEN=gr\xfcn\n", ".env.prod:2: byte 0xfc is not UTF-8"),
         (b"a line\n", ".env.prod:1: there is no '=' in this line"),
     ],
 )

@@ -47,9 +47,9 @@ def test_an_error_shows_nothing_of_a_value() -> None:
 
 
 def test_other_encodings_are_refused_with_their_line() -> None:
-    with pytest.raises(UsageError, match=r"^\.env:2: this is not UTF-8"):
+    with pytest.raises(UsageError, match=r"^\.env:2: byte 0xfc is not UTF-8"):
         decoded("A=a\nK=grün\n".encode("latin-1"), ".env")
-    with pytest.raises(UsageError, match=r"^\.env:1: this is not UTF-8"):
+    with pytest.raises(UsageError, match=r"^\.env:1: byte 0x.. is not UTF-8"):
         decoded("A=a\n".encode("utf-16"), ".env")
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.data.mysql import identifier as mysql_identifier
-from deploy.data.mysql import literal as mysql_literal
+from deploy.data.mysql_text import identifier as mysql_identifier
+from deploy.data.mysql_text import literal as mysql_literal
 from deploy.data.postgres import connection, identifier, literal
 from deploy.engine.compose import _plain
 from deploy.model.command import Command, script, sequence

@@ -82,12 +82,19 @@ class Variables:
 
 
 def decoded(content: bytes, source: str) -> str:
-    """The text of an env file. Raises UsageError with the line that is not UTF-8."""
+    """The text of an env file. Raises UsageError with the line that is not UTF-8, or has a NUL byte."""
     try:
-        return content.decode()
+        text = content.decode()
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise UsageError(f"{source}:{line}: this is not UTF-8", "save the file with the encoding UTF-8") from error
+        raise UsageError(
+            f"{source}:{line}: byte 0x{content[error.start]:02x} is not UTF-8",
+            f"save it as UTF-8, for example: iconv -f latin1 -t utf-8 {source}",
+        ) from error
+    if (nul := content.find(b"\0")) >= 0:
+        line = content.count(b"\n", 0, nul) + 1
+        raise UsageError(f"{source}:{line}: a NUL byte, which no text has", "remove it, or save the file anew")
+    return text
 
 
 def parse(text: str, source: str) -> tuple[Assignment, ...]:
