@@ -25,7 +25,9 @@ class Trial:
 
 def look(shell: Shell) -> Found:
     """What a host has of firewalls. Raises CommandError when we may not ask as root."""
-    return parse_found(run_as_root(shell, packaged("engine", "firewall-look.sh")).stdout)
+    return parse_found(
+        run_as_root(shell, packaged("engine", "firewall-look.sh"), "its firewall could not be looked at").stdout
+    )
 
 
 def require_possible(shell: Shell, found: Found) -> None:
@@ -45,17 +47,14 @@ def require_possible(shell: Shell, found: Found) -> None:
 
 def try_rules(shell: Shell, rules: str, on_line: OnLine) -> Trial:
     """Put rules in force; they are taken back after TRIED_FOR_S, whatever becomes of us. Raises CommandError."""
-    lines = [""]
 
     def hear(line: str) -> None:
         if not line.startswith("/run/"):
             on_line(line)
 
-    done = run_as_root(
-        shell, packaged("engine", "firewall-try.sh", TRIED_FOR_S), stdin=f"{rules}\n".encode(), on_line=hear
-    )
-    lines += done.stdout.splitlines()
-    return Trial(lines[-1])
+    command, failure = packaged("engine", "firewall-try.sh", TRIED_FOR_S), "the firewall could not be put in force"
+    done = run_as_root(shell, command, failure, stdin=f"{rules}\n".encode(), on_line=hear)
+    return Trial(done.stdout.splitlines()[-1])
 
 
 def keep_rules(
@@ -63,4 +62,4 @@ def keep_rules(
 ) -> None:
     """Keep them, over a connection that was made under them. Raises CommandError when they were taken back already."""
     words = (trial.folder, found.starter, project, *(str(one) for one in sorted(openings)))
-    run_as_root(shell, packaged("engine", "firewall-keep.sh", *words), on_line=on_line)
+    run_as_root(shell, packaged("engine", "firewall-keep.sh", *words), "the firewall was not kept", on_line=on_line)

@@ -26,15 +26,7 @@ def set_up(shell: Shell, *, user: str, folder: str = "", on_line: OnLine) -> Non
 
     Runs as root: directly when we are root on the machine, through `sudo -n` otherwise.
     """
-    try:
-        run_as_root(shell, packaged("engine", "setup.sh", user, folder), on_line=on_line)
-    except CommandError as error:
-        raise CommandError(
-            f"{shell.name}: could not be set up",
-            exit_code=error.exit_code,
-            stderr=error.stderr,
-            remedy="mend what the message above names, then run the command again: it goes on from where it stopped",
-        ) from error
+    run_as_root(shell, packaged("engine", "setup.sh", user, folder), "could not be set up", on_line=on_line)
 
 
 def make_user(
@@ -46,19 +38,33 @@ def make_user(
     """
     words = (user, folder, "docker" if in_group else "sudo")
     lines = "".join(f"{key.line}\n" for key in keys)
-    run_as_root(shell, packaged("engine", "user.sh", *words), stdin=lines.encode(), on_line=on_line)
+    what = f"the user {user} could not be made"
+    run_as_root(shell, packaged("engine", "user.sh", *words), what, stdin=lines.encode(), on_line=on_line)
 
 
 def turn_on_updates(shell: Shell, on_line: OnLine) -> None:
     """Let a machine install updates of its packages by itself. Raises CommandError where it cannot."""
-    run_as_root(shell, packaged("engine", "updates.sh"), on_line=on_line)
+    run_as_root(shell, packaged("engine", "updates.sh"), "updates could not be turned on", on_line=on_line)
 
 
-def run_as_root(shell: Shell, command: Command, *, stdin: bytes = b"", on_line: OnLine | None = None) -> Completed:
-    """Run a command as root: directly when we are, through `sudo -n` otherwise. Raises CommandError."""
+def run_as_root(
+    shell: Shell, command: Command, failure: str, *, stdin: bytes = b"", on_line: OnLine | None = None
+) -> Completed:
+    """Run a command as root: directly when we are, through `sudo -n` otherwise.
+
+    Raises CommandError that begins with `failure`, in words.
+    """
     root = shell.run(Command("id", "-u")).stdout.strip() == "0"
     words = command if root else Command("sudo", "-n", *command)
-    return shell.run(words, stdin=stdin, on_line=on_line, timeout_s=SETUP_TIMEOUT_S)
+    try:
+        return shell.run(words, stdin=stdin, on_line=on_line, timeout_s=SETUP_TIMEOUT_S)
+    except CommandError as error:
+        raise CommandError(
+            f"{shell.name}: {failure}",
+            exit_code=error.exit_code,
+            stderr=error.stderr,
+            remedy="mend what the message above names, then run the command again: it goes on from where it stopped",
+        ) from error
 
 
 def local_user() -> str:

@@ -10,6 +10,14 @@ from tests.lab.conftest import RemoteHost, public_key
 from tests.project import Project, docker, eventually
 
 HOST = ("--host", "sandbox")
+# stands in for whatever keeps new connections out once the rules are in force
+SHUTS_SSH = """#!/bin/sh
+/usr/sbin/nft.real "$@" || exit
+case $* in
+    "--file "*new.nft) iptables -I INPUT -p tcp --dport 22 -m conntrack --ctstate NEW -j DROP ;;
+    "--file "*old.nft) iptables -D INPUT -p tcp --dport 22 -m conntrack --ctstate NEW -j DROP ;;
+esac
+"""
 SEALED = "deploy: {environments: {prod: {sudo: true}}}\n"
 
 
@@ -57,8 +65,8 @@ def test_a_user_is_made_that_deploys(shop: Project, host: RemoteHost) -> None:
 
 
 def test_a_firewall_guards_what_docker_publishes(shop: Project, host: RemoteHost) -> None:
-    host.sh("docker run --detach --name forgotten --publish 5432:5432 postgres:17 sleep 600")
-    assert opens(host, 5432)
+    host.sh("docker run --detach --name forgotten --publish 5432:80 nginx:alpine")
+    eventually(lambda: opens(host, 5432))
 
     done = shop.inv("host.setup", *HOST, "--firewall", "--yes")
 
@@ -116,13 +124,33 @@ def test_rules_that_lock_everybody_out_are_taken_back(host: RemoteHost) -> None:
     assert host.sh("ls -d /run/windlass-firewall.* 2>/dev/null || true") == ""
 
 
+def test_a_firewall_that_keeps_us_out_is_not_kept(shop: Project, host: RemoteHost) -> None:
+    host.sh("mv /usr/sbin/nft /usr/sbin/nft.real")
+    host.sh(f"cat >/usr/sbin/nft <<'END'\n{SHUTS_SSH}END\nchmod +x /usr/sbin/nft")
+    try:
+        done = shop.inv("host.setup", *HOST, "--firewall", "--allow", "9999", "--yes", expect=1)
+        eventually(lambda: opens(host, 22), 40)
+    finally:
+        host.sh("mv /usr/sbin/nft.real /usr/sbin/nft")
+
+    assert "sandbox: no new connection came through the firewall; it is taken back after 30 s" in done.stderr
+    assert "9999" not in host.sh("nft list table inet windlass; cat /etc/windlass/firewall.d/*")
+    assert not opens(host, 5432), "the firewall before is in force"
+
+
 def test_updates_are_turned_on_once(shop: Project, host: RemoteHost) -> None:
     done = shop.inv("host.setup", *HOST, "--updates", "--yes")
-    assert "turned on daily updates in /etc/apt/apt.conf.d/20auto-upgrades" in done.stderr
+    assert "installed unattended-upgrades " in done.stderr
     assert 'Unattended-Upgrade "1"' in host.sh("apt-config dump APT::Periodic::Unattended-Upgrade")
 
     again = shop.inv("host.setup", *HOST, "--updates", "--yes")
+    assert "installed" not in again.stderr
     assert "turned on" not in again.stderr
+
+    host.sh("echo 'APT::Periodic::Unattended-Upgrade \"0\";' >/etc/apt/apt.conf.d/20auto-upgrades")
+    off = shop.inv("host.setup", *HOST, "--updates", "--yes")
+    assert "turned on daily updates in /etc/apt/apt.conf.d/20auto-upgrades" in off.stderr
+    assert 'Unattended-Upgrade "1"' in host.sh("apt-config dump APT::Periodic::Unattended-Upgrade")
 
 
 def test_a_user_without_the_group_deploys_through_sudo(shop: Project, host: RemoteHost) -> None:
@@ -170,6 +198,7 @@ def test_a_host_that_can_have_no_firewall_is_told_and_left_alone(shop: Project, 
         host.sh("mv /root/apt-get /usr/bin/apt-get && mv /root/nft /usr/sbin/nft && mv /root/cron /usr/sbin/cron")
 
     assert "there is no nft, and no apt-get to install it: install nftables by hand" in done.stderr
+    assert "sandbox: the firewall could not be put in force" in done.stderr
     assert "there is neither systemd nor cron" in without.stderr
     assert host.run("ls", "/etc/windlass", check=False) == ""
     assert opens(host, 22)
