@@ -78,8 +78,9 @@ class Hardening:
         )
 
     def on(self, app: App, environment: Environment, site: Site) -> Work:
-        """The same for one host."""
-        return Work(self, app, environment, site)
+        """The same for one host; an environment that works through sudo needs nobody in the group docker."""
+        wanted = dataclasses.replace(self, sudo=self.sudo or environment.sudo)
+        return Work(wanted, app, environment, site)
 
 
 def _read_key(path: Path) -> PublicKey:

@@ -65,7 +65,7 @@ def setup(
             with app.console.step(f"Set up {spec}"):
                 who = site.shell.run(Command("id", "-un")).stdout.strip()
                 # the folder is that user's who deploys, and so is the membership
-                mine = "" if user or sudo else who
+                mine = "" if user or sudo or target.sudo else who
                 set_up(site.shell, user=mine, folder="" if user else str(target.path), on_line=app.console.note)
             work.carry_out()
         app.console.good(f"{spec} is ready.")

@@ -110,6 +110,15 @@ def test_half_a_text_is_not_taken_for_facts() -> None:
         parse_facts(TEXT.removesuffix("@@end\n"), "app1")
 
 
+def test_an_engine_that_does_not_answer_is_told_of_in_its_clients_words() -> None:
+    text = TEXT.replace("version=26.1.5\n", "permission denied while connecting\nversion=\n")
+
+    found = parse_facts(text, "app1")
+
+    assert (found.engine_version, found.engine_error) == ("", "permission denied while connecting")
+    assert found.compose_version == "2.26.1"
+
+
 def test_the_script_prints_what_is_read(tmp_path: Any) -> None:
     """Here without an engine to ask or a project to find: on a real host the lab tests run it."""
     script = resources.files("deploy.remote.scripts").joinpath("facts.sh").read_text()

@@ -34,7 +34,7 @@ def parse_facts(text: str, host: str) -> Facts:
         root_writable="root_writable" in about,
         sudo="sudo" in about,
         engine_version=about.get("version", ""),
-        engine_error="" if about.get("version") else sections["engine"].strip(),
+        engine_error="" if about.get("version") else _trouble(sections["engine"]),
         compose_version=about.get("compose", ""),
         data_free_bytes=int(about.get("data_free_kb", about.get("root_free_kb", 0))) * _KB,
         images=dict(_images(sections["images"])),
@@ -89,6 +89,12 @@ def _pairs(text: str) -> dict[str, str]:
     return {
         key: value for key, equals, value in (line.partition("=") for line in text.splitlines()) if equals and value
     }
+
+
+def _trouble(text: str) -> str:
+    """What the engine's client said, without what our script tells of other things in the same section."""
+    told = ("version=", "compose=", "data_free_kb=", "data_kb=", "containerd=")
+    return "\n".join(line for line in text.splitlines() if not line.startswith(told)).strip()
 
 
 def _releases(sections: Mapping[str, str], host: str) -> tuple[dict[str, ReleaseRecord], tuple[str, ...]]:
