@@ -8,6 +8,7 @@ from functools import cached_property
 
 from deploy.model.command import Command, script
 from deploy.model.drift import Drift, find_drift
+from deploy.model.errors import DeployError
 from deploy.model.facts import Facts, parse_facts
 from deploy.model.layout import HostLayout
 from deploy.model.release import ReleaseRecord
@@ -66,8 +67,19 @@ class Site:
         return packaged("remote", "facts.sh", str(self.layout.root), self.layout.project)
 
     def facts(self) -> Facts:
-        """What is there now; one round trip."""
-        return parse_facts(self.shell.run(self.look).stdout, self.shell.name)
+        """What is there now; one round trip.
+
+        Raises DeployError for a project's folder that we cannot look into: a host that has releases would look empty.
+        """
+        found = parse_facts(self.shell.run(self.look).stdout, self.shell.name)
+        if found.closed_by:
+            raise DeployError(
+                f"{self.shell.name}: {self.layout.root} is of user {found.closed_by}, and user {found.user} cannot "
+                "look into it",
+                f"work as {found.closed_by} there, or hand it over: inv host.setup --host {self.shell.name} "
+                f"--user {found.user}",
+            )
+        return found
 
     def usage(self) -> Usage:
         """What the project takes of the disk."""

@@ -62,6 +62,8 @@ def test_a_user_is_made_that_deploys(shop: Project, host: RemoteHost) -> None:
     shop.inv("prod.deploy", "--host", "ship@sandbox", "--yes")
     assert host.get() == (200, "v1 hello\n")
     assert host.sh(f"stat -c %U /opt/{shop.name}/current") == "ship"
+    other = shop.inv("prod.plan", *HOST, expect=1).stderr
+    assert f"/opt/{shop.name} is of user ship, and user deploy cannot look into it" in other
 
 
 def test_a_firewall_guards_what_docker_publishes(shop: Project, host: RemoteHost) -> None:

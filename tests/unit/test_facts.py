@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 
 from deploy.model.checks import check_carried, check_host, require_none
+from deploy.model.command import Command
 from deploy.model.edge import Tls
 from deploy.model.errors import DeployError
 from deploy.model.facts import Container, Facts, Machine, parse_facts
+from deploy.release.site import Site
+from deploy.shell import Completed, LocalShell
 from tests.unit.examples import LAYOUT, NOW, broken, facts, model, record, stack
 
 RECORD = record()
@@ -117,6 +120,15 @@ def test_an_engine_that_does_not_answer_is_told_of_in_its_clients_words() -> Non
 
     assert (found.engine_version, found.engine_error) == ("", "permission denied while connecting")
     assert found.compose_version == "2.26.1"
+
+
+def test_a_folder_of_somebody_else_is_not_taken_for_an_empty_host() -> None:
+    class Told(LocalShell):
+        def run(self, command: Command, **_: Any) -> Completed:
+            return Completed(command, 0, TEXT.replace("root_writable=yes", "closed_by=ship"), "")
+
+    with pytest.raises(DeployError, match="/opt/shop is of user ship, and user deploy cannot look into it"):
+        Site(Told(), LAYOUT, "app1").facts()
 
 
 def test_the_script_prints_what_is_read(tmp_path: Any) -> None:

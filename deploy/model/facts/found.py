@@ -133,6 +133,8 @@ class Facts:
     mounted: Mapping[str, tuple[Mounted, ...]] = field(default_factory=dict)
     """What the containers mount that were started by hand, by their id; before the first release only."""
     machine: Machine = field(default_factory=Machine)
+    closed_by: str = ""
+    """Who has the project's folder, where we cannot look into it: all that is in it is unknown then."""
 
     @property
     def live(self) -> ReleaseRecord | None:

@@ -64,6 +64,7 @@ def parse_facts(text: str, host: str) -> Facts:
         },
         data_bytes=int(about.get("data_kb", 0)) * _KB,
         mounted=_mounted(sections.get("by-hand", "")),
+        closed_by=about.get("closed_by", ""),
         machine=parse_machine(machine, sections.get("memory", "")),
     )
 

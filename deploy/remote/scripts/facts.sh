@@ -22,6 +22,7 @@ about_host() {
     parent=$root
     until [ -d "$parent" ]; do parent=${parent%/*}; parent=${parent:-/}; done
     if [ -w "$parent" ]; then printf 'root_writable=yes\n'; fi
+    if [ -d "$root" ] && ! { [ -r "$root" ] && [ -x "$root" ]; }; then printf 'closed_by=%s\n' "$(stat -c %U "$root")"; fi
     if sudo -n true 2>/dev/null; then printf 'sudo=yes\n'; fi
     df -Pk "$parent" | awk 'NR == 2 { printf "root_free_kb=%s\n", $4 }'
     if command -v zstd >/dev/null; then printf 'zstd=yes\n'; fi
