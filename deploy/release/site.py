@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from deploy.model.command import Command, script
 from deploy.model.drift import Drift, find_drift
@@ -55,11 +55,17 @@ class Site:
     direct: bool = True
     """Whether this machine reaches that address itself, and not through another host."""
     fence: Fence = field(default_factory=Fence)
+    _looking: threading.RLock = field(default_factory=threading.RLock, repr=False, compare=False)
+    _seen: list[Facts] = field(default_factory=list, repr=False, compare=False)
 
-    @cached_property
+    @property
     def first_look(self) -> Facts:
         """What was there when this was first asked for."""
-        return self.facts()
+        # no cached_property: before Python 3.12 all hosts share its lock, and would be looked at one after another
+        with self._looking:
+            if not self._seen:
+                self._seen.append(self.facts())
+            return self._seen[0]
 
     @property
     def look(self) -> Command:
