@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Callable, Collection, Generator, Hashable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from deploy.engine.images import history, inspect, parse_images
@@ -16,6 +16,7 @@ from deploy.model.layers import Layers, Resemblance, not_needed, shared
 from deploy.push.bases import alike, hexadecimal, lay_out
 from deploy.push.cache import LayerCache, cache_folder
 from deploy.push.outgoing import Outgoing, Tally
+from deploy.push.packing import Packing
 from deploy.push.remade import UnavailableError, remade
 from deploy.push.stream import Archive, Base, Frame, Saved, frames, recipe
 from deploy.shell import LocalShell, Shell
@@ -61,7 +62,7 @@ class _Parcel:
     alike: tuple[Resemblance, ...] = ()
     cache: LayerCache | None = None
 
-    def stream(self) -> Iterator[Frame]:
+    def stream(self) -> Generator[Frame]:
         return frames(self.archive, self.names, self.without, self.bases, self.cache)
 
     def received_by(self, folder: str) -> Command:
@@ -85,39 +86,49 @@ class _Parcel:
 
 
 def push_images(
-    local: LocalShell, to: Receiver, references: Iterable[str], step: Step, *, earlier: Mapping[str, Sequence[str]]
+    local: LocalShell,
+    to: Receiver,
+    references: Iterable[str],
+    step: Step,
+    *,
+    earlier: Mapping[str, Sequence[str]],
+    packing: Packing | None = None,
 ) -> Sent:
     """Send what the host lacks of these images.
 
-    `earlier` names, for each image, those that the host may have of earlier builds of it. Raises LinkLostError when the
+    `earlier` names, for each image, those that the host may have of earlier builds of it. `packing` is shared with
+    pushes of the same images to other hosts. Raises LinkLostError when the
     connection breaks: the next push of the same goes on from there. Raises DeployError when the host cannot take the
     images, or does not have the same as we do afterwards.
     """
     wanted = tuple(references)
     if not wanted:
         return Sent()
+    if packing is None:
+        with Packing(local) as own:
+            return push_images(local, to, wanted, step, earlier=earlier, packing=own)
     candidates = {one: tuple(old for old in earlier.get(one, ()) if old in to.layers) for one in wanted}
-    here = inspect(local, [*wanted, *(old for others in candidates.values() for old in others)])
+    here = inspect(packing.local, [*wanted, *(old for others in candidates.values() for old in others)])
     if absent := [one for one in wanted if one not in here]:
         raise DeployError(f"{local.name} does not have {', '.join(absent)}", "build or pull it, then run this again")
     images = {one: here[one] for one in wanted}
-    errand = _Errand(local, to, images, {one: history(local, one) for one in wanted}, LayerCache(cache_folder()))
+    histories = {one: history(packing.local, one) for one in wanted}
+    errand = _Errand(local, packing.local, to, images, histories, LayerCache(cache_folder()), candidates, here)
     tally, refusals = Tally(), list[DeployError]()
-    with tempfile.TemporaryDirectory(prefix="windlass-push-") as folder, ThreadPoolExecutor(2) as pool:
-        for parcel in errand.parcels(candidates, here, Path(folder), pool):
-            outgoing = Outgoing(parcel.stream, errand.lacked_bytes, tally, step, framed=bool(parcel.bases))
-            try:
-                _send(to, parcel, outgoing)
-            except LinkLostError:
-                raise
-            except UnavailableError:
-                continue
-            except DeployError as error:
-                # an image store may not take an archive with gaps, or a base may be another one than its name says
-                step.show(f"{error.message}: sending more")
-                refusals.append(error)
-            else:
-                return Sent(tally.sent_bytes, tuple(f"{one.message}: more was sent instead" for one in refusals))
+    for parcel, stream in packing.parcels(errand.key, errand.parcels):
+        outgoing = Outgoing(stream, errand.lacked_bytes, tally, step, framed=bool(parcel.bases))
+        try:
+            _send(to, parcel, outgoing)
+        except LinkLostError:
+            raise
+        except UnavailableError:
+            continue
+        except DeployError as error:
+            # an image store may not take an archive with gaps, or a base may be another one than its name says
+            step.show(f"{error.message}: sending more")
+            refusals.append(error)
+        else:
+            return Sent(tally.sent_bytes, tuple(f"{one.message}: more was sent instead" for one in refusals))
     raise refusals[-1]
 
 
@@ -126,40 +137,58 @@ class _Errand:
     """What is to be brought, and what is known of it."""
 
     local: LocalShell
+    asked: LocalShell
+    """The same machine, as far as it only answers."""
     to: Receiver
     images: Mapping[str, Image]
     histories: Mapping[str, Sequence[Instruction]]
     cache: LayerCache
+    candidates: Mapping[str, Sequence[str]]
+    """For each image the earlier builds of it that the host has."""
+    here: Mapping[str, Image]
+    """What this machine has of all these."""
 
     @property
     def lacked_bytes(self) -> int:
         return _lacked(self.images, self.histories, self.to.layers.values())
 
-    def parcels(
-        self,
-        candidates: Mapping[str, Sequence[str]],
-        here: Mapping[str, Image],
-        folder: Path,
-        pool: Executor,
-    ) -> Iterator[_Parcel]:
+    @property
+    def key(self) -> Hashable:
+        """Equal for hosts that get the same parcels: all that `parcels` asks of the host."""
+        there = self.to.layers.values()
+        had = tuple(shared(image.layers, there) for image in self.images.values())
+        return tuple(self.images), had, self.without, self.resembling, self.to.containerd
+
+    @cached_property
+    def unpacked(self) -> bool:
+        return all(image.unpacked for image in self.images.values()) or not _containerd(self.asked)
+
+    @cached_property
+    def resembling(self) -> tuple[Resemblance, ...]:
+        """Layers that are sent as their difference from another, at most."""
+        found: dict[str, Resemblance] = {}
+        if self.unpacked and self.to.zstd:
+            for reference, image in self.images.items():
+                earlier, told = self.candidates[reference], self.histories[reference]
+                for one in alike(image, told, earlier, self.here, self.to.layers, self.cache, self.to.memory_bytes):
+                    found.setdefault(one.new, one)
+        return tuple(found.values())
+
+    @property
+    def without(self) -> frozenset[str]:
+        """Layers that need not be sent."""
+        return not_needed({one: image.layers for one, image in self.images.items()}, self.to.layers.values())
+
+    def parcels(self, folder: Path, pool: Executor) -> Iterator[_Parcel]:
         """The ways to send it, the cheapest first and the surest last."""
-        local, to, images, cache = self.local, self.to, self.images, self.cache
-        there = to.layers
-        unpacked = all(image.unpacked for image in images.values()) or not _containerd(local)
-        resembling: dict[str, Resemblance] = {}
-        if unpacked and to.zstd:
-            for reference, image in images.items():
-                earlier, told = candidates[reference], self.histories[reference]
-                for one in alike(image, told, earlier, here, there, cache, to.memory_bytes):
-                    resembling.setdefault(one.new, one)
-        if not resembling and not to.containerd:
-            archive = remade(local, images, self.histories, there.values(), pool)
+        local, images, cache, found = self.local, self.images, self.cache, self.resembling
+        if not found and not self.to.containerd:
+            archive = remade(local, images, self.histories, self.to.layers.values(), pool)
             if archive:
                 yield _Parcel(images, archive)
         saved = Saved(local, tuple(images))
-        names = None if unpacked else saved.layers()
-        without = not_needed({one: image.layers for one, image in images.items()}, there.values())
-        found = tuple(resembling.values())
+        names = None if self.unpacked else saved.layers()
+        without = self.without
         reduced = _Parcel(images, saved, names, without, lay_out(local, found, cache, folder, pool), found, cache)
         yield reduced
         if reduced.without or reduced.bases:

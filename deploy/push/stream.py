@@ -13,7 +13,7 @@ import sys
 import tarfile
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -118,7 +118,7 @@ def frames(
     without: frozenset[str],
     bases: Mapping[str, Base],
     cache: LayerCache | None = None,
-) -> Iterator[Frame]:
+) -> Generator[Frame]:
     """The stream of an archive, compressed on all cores, in order.
 
     `names` are diff ids by blob, None where they are the same; `without` the diff ids to leave out; `bases` holds the

@@ -21,6 +21,7 @@ from deploy.model.journal import Entry, Outcome, Probes, interrupted
 from deploy.model.plan import Plan
 from deploy.model.rehearsal import Report
 from deploy.model.release import ReleaseRecord
+from deploy.push.packing import Packing
 from deploy.release.by_hand import BackUpByHand, EndByHand, RestByHand, TakeData
 from deploy.release.change import Change
 from deploy.release.checking import outline, problems_of
@@ -124,9 +125,11 @@ def deploy(
     *,
     under: Hold | None = None,
     rotates: str = "",
+    packing: Packing | None = None,
 ) -> Deployed:
     """Carry out a plan, under a lock that is held already or one of its own; `rotates` is for the journal.
 
+    `packing` is what is sent, where the same goes to other hosts.
     Raises DeployError when it cannot be; users then still get what they got before.
     """
     began = time.monotonic()
@@ -135,7 +138,7 @@ def deploy(
     with locked(site, purpose(plan), datetime.now(UTC), console, under=under) as hold:
         change = Change(site, prepared.environment, _unchanged(hold.facts, plan, console), prepared.record)
         with keep_journal(hold, _entry(prepared.record, plan, rotates), change) as seconds:
-            carry_out(deploy_actions(prepared, plan, change, local), change, console, seconds)
+            carry_out(deploy_actions(prepared, plan, change, local, packing), change, console, seconds)
     if change.deeds:
         change.notes += differences(plan, change.record, change.deeds, change.pushed)
     return Deployed(
@@ -216,12 +219,14 @@ def _entry(record: ReleaseRecord, plan: Plan, rotates: str = "") -> Entry:
     )
 
 
-def deploy_actions(prepared: Prepared, plan: Plan, change: Change, local: LocalShell) -> Sequence[Action]:
+def deploy_actions(
+    prepared: Prepared, plan: Plan, change: Change, local: LocalShell, packing: Packing | None = None
+) -> Sequence[Action]:
     """The steps up to the point of no return, each of which can be taken back."""
     pending = Pending()
     migrating, found = plan.migrate, _found(prepared, plan)
     return [
-        Push(change, plan.push, local),
+        Push(change, plan.push, local, packing),
         *([Rehearse(change, prepared, migrating, found=found)] if prepared.environment.rehearse else []),
         StageRelease(change, prepared),
         *_data_steps(change),

@@ -9,6 +9,7 @@ from deploy.engine.images import missing
 from deploy.model.facts import Facts
 from deploy.model.kinds import Kind
 from deploy.model.release import ReleaseRecord
+from deploy.push.packing import Packing
 from deploy.push.send import Receiver, push_images
 from deploy.release.change import Change
 from deploy.release.site import Site
@@ -21,17 +22,21 @@ from deploy.ui.units import count, size
 class Push(Action):
     """Brings the images that the host lacks, and pins every foreign one under a name of the project's own."""
 
-    def __init__(self, change: Change, images: Sequence[str], local: LocalShell) -> None:
+    def __init__(
+        self, change: Change, images: Sequence[str], local: LocalShell, packing: Packing | None = None
+    ) -> None:
+        """`packing` is shared with pushes of the same to other hosts."""
         self.title = f"Push {count(len(images), 'image')}"
         self._change = change
         self._images = images
         self._local = local
+        self._packing = packing
 
     def run(self, step: Step) -> None:
         change = self._change
         absent = self._absent()
         to = receiver(change.site, change.facts)
-        sent = push_images(self._local, to, absent, step, earlier=earlier_builds(change))
+        sent = push_images(self._local, to, absent, step, earlier=earlier_builds(change), packing=self._packing)
         change.bytes_sent = sent.sent_bytes
         change.notes += sent.notes
         change.pushed = tuple(absent)
