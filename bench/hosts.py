@@ -36,13 +36,14 @@ LINKS = (Link("full speed"), Link("20 Mbit/s, 40 ms", 20, 20))
 class Far:
     """A sandbox at the end of a link."""
 
-    def __init__(self, config: Path, relay: subprocess.Popen[str]) -> None:
+    def __init__(self, config: Path, relay: subprocess.Popen[str], name: str = "far") -> None:
         self.config = config
+        self.name = name
         self._relay = relay
 
     @property
     def ssh(self) -> list[str]:
-        return ["ssh", "-F", str(self.config), "far"]
+        return ["ssh", "-F", str(self.config), self.name]
 
     def run(self, *words: str) -> str:
         return subprocess.run([*self.ssh, *words], check=True, capture_output=True, text=True).stdout
@@ -58,7 +59,7 @@ class Far:
     @contextlib.contextmanager
     def connected(self) -> Iterator[Host]:
         """The host as Windlass connects to it."""
-        host = Host(resolve("far", self.config))
+        host = Host(resolve(self.name, self.config))
         try:
             host.connect()
             yield host

@@ -5,6 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 
+MOST_TOLD = 20
+"""Of errors at once: whoever mends these sees whether the rest are of the same kind."""
+
 
 class DeployError(Exception):
     """An expected failure: shown to the user as text, never as a traceback.
@@ -49,11 +52,17 @@ class UnreachableError(DeployError):
 
 
 def together(errors: Sequence[DeployError], what: str) -> DeployError:
-    """One error for all that went wrong at once; `what` sums it up. Equal ones are told once, a single one as it is."""
+    """One error for all that went wrong at once; `what` sums it up.
+
+    Equal ones are told once, a single one as it is, and of very many the first.
+    """
     unique = {str(error): error for error in errors}
     if len(unique) == 1:
         return errors[0]
-    texts = [f"{error.details}\n{error.message}\n→ {error.remedy}".strip("\n→ ") for error in unique.values()]
+    told = [*unique.values()][:MOST_TOLD]
+    texts = [f"{error.details}\n{error.message}\n→ {error.remedy}".strip("\n→ ") for error in told]
+    if len(unique) > MOST_TOLD:
+        texts.append(f"… and {len(unique) - MOST_TOLD} more")
     code = 2 if all(isinstance(error, UsageError) for error in errors) else 1
     return DeployError(what, "mend these, then run the command again", details="\n\n".join(texts), code=code)
 

@@ -15,6 +15,8 @@ from deploy.model.journal import Probes
 T = TypeVar("T")
 AT_ONCE = 4
 """How many hosts of a wave are worked on at the same time, unless the settings say otherwise."""
+MANY = 24
+"""Of more hosts than these a person reads how many did what; what each of them does is told of fewer only."""
 
 
 @dataclass(frozen=True)

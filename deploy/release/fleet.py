@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from deploy.model.errors import DeployError, together
+from deploy.model.errors import MOST_TOLD, DeployError, together
 from deploy.model.plan import Plan
-from deploy.model.waves import HostOutcome, HostResult, OnFailure, Wave, parted
+from deploy.model.waves import MANY, HostOutcome, HostResult, OnFailure, Wave, parted
+from deploy.push.packing import Packing
 from deploy.release.deploy import Deployed, deploy, finish, purpose, require_unchanged
 from deploy.release.lock import Hold, locked
 from deploy.release.parallel import Parallel
@@ -21,12 +23,16 @@ from deploy.release.site import Site
 from deploy.shell import LocalShell
 from deploy.ui import Console, Several
 from deploy.ui.reports import seen
-from deploy.ui.units import duration, size
+from deploy.ui.units import count, duration, names_of, size, some_of
 
 K = TypeVar("K")
 UNKNOWN = "unknown"
 ASKED_AT_ONCE = 16
 """Hosts that are only asked something, at the same time."""
+FEW = 8
+"""Hosts of a wave that are all named."""
+MOST_FAILURES, MOST_DETAILS = 10, 3
+"""Of very many hosts those whose failure is told, and those of which the last lines of what failed are shown."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +65,8 @@ class Rollout:
         self._local = local
         self._console = console
         self._several = Several(console, [member.spec for member in members])
+        self._many = len(members) > MANY
+        self._failures = itertools.count(1)
         self._at_once = at_once
         self._on_failure = on_failure
         self._holds: dict[Member, Hold] = {}
@@ -74,10 +82,10 @@ class Rollout:
         """
         with contextlib.ExitStack() as held:
             self._lock(held)
+            self._packing = held.enter_context(Packing(self._local, for_several=True))
             for number, wave in enumerate(self._waves, 1):
-                names = ", ".join(member.spec for member in wave)
-                self._console.say(f"Wave {number} of {len(self._waves)}: {names}")
-                if self._release(wave) or self._on_failure == OnFailure.CONTINUE:
+                title = f"Wave {number} of {len(self._waves)}: {_names(wave)}"
+                if self._release(wave, title) or self._on_failure == OnFailure.CONTINUE:
                     continue
                 if self._on_failure == OnFailure.RETURN:
                     self._return(wave)
@@ -97,12 +105,11 @@ class Rollout:
                     f"{error.message}; nothing was changed on any host", error.remedy, details=error.details
                 ) from error
 
-    def _release(self, wave: Sequence[Member]) -> bool:
+    def _release(self, wave: Sequence[Member], title: str) -> bool:
         """Whether every host of the wave serves the new release."""
         work = Parallel(self._deploy, at_once=self._at_once, heed_failures=self._on_failure != OnFailure.CONTINUE)
         try:
-            with self._several:
-                work.run(wave)
+            self._run(work, wave, title)
         finally:
             for member, done in work.done.items():
                 self.results[member.spec] = HostResult(
@@ -114,17 +121,15 @@ class Rollout:
     def _return(self, wave: Sequence[Member]) -> None:
         """Bring the hosts of a failed wave that serve the new release back to the one before."""
         serving = [one for one in wave if self.results[one.spec].outcome == HostOutcome.DEPLOYED and one.plan.changes]
-        for member in serving:
-            if not member.plan.previous:
-                self._console.note(f"{member.spec} keeps {member.plan.release}: there is none before to return to")
+        if first := [member for member in serving if not member.plan.previous]:
+            keep = "keep" if len(first) > 1 else "keeps"
+            self._console.note(f"{_names(first)} {keep} {first[0].plan.release}: there is none before to return to")
         back = [member for member in serving if member.plan.previous]
         if not back:
             return
-        self._console.say(f"Back to the release before: {', '.join(member.spec for member in back)}")
         work = Parallel(self._roll_back, at_once=self._at_once)
         try:
-            with self._several:
-                work.run(back)
+            self._run(work, back, f"Back to the release before: {_names(back)}")
         finally:
             for member, done in work.done.items():
                 before = self.results[member.spec]
@@ -133,12 +138,39 @@ class Rollout:
                 )
             self._keep(work, HostOutcome.NOT_RETURNED)
 
+    def _run(self, work: Parallel[Member, Deployed], members: Sequence[Member], title: str) -> None:
+        """Work on some hosts, each telling what it is at, or where they are very many, how many have ended."""
+        if not self._many:
+            self._console.say(title)
+            with self._several:
+                work.run(members)
+            return
+
+        def show() -> None:
+            step.show(f"{len(work.done) + len(work.failed)} ended, {len(work.failed)} of them failed")
+
+        try:
+            with self._console.step(title) as step:
+                work.run(members, show)
+                step.result = f"{len(work.done)} done" + (f", {len(work.failed)} failed" if work.failed else "")
+        finally:
+            kept = [*self._several.kept().items()]
+            for warning, hosts in kept[:MOST_TOLD]:
+                self._console.warn(f"{names_of(hosts, 1)}: {warning}")
+            if len(kept) > MOST_TOLD:
+                self._console.warn(f"and {count(len(kept) - MOST_TOLD, 'more warning')} of this wave")
+
+    def _console_of(self, member: Member) -> Console:
+        return self._several.quiet(member.spec) if self._many else self._several.of(member.spec)
+
     def _deploy(self, member: Member) -> Deployed:
-        console = self._several.of(member.spec)
-        with self._told(member, console):
+        console = self._console_of(member)
+        with self._told(member):
             hold = self._holds[member]
             if member.plan.changes:
-                done = deploy(member.prepared, member.plan, member.site, self._local, console, under=hold)
+                done = deploy(
+                    member.prepared, member.plan, member.site, self._local, console, under=hold, packing=self._packing
+                )
             else:
                 done = finish(member.prepared, member.plan, member.site, console, under=hold)
         sent = f", {size(done.bytes_sent)} sent" if done.bytes_sent else ""
@@ -146,8 +178,8 @@ class Rollout:
         return done
 
     def _roll_back(self, member: Member) -> Deployed:
-        console = self._several.of(member.spec)
-        with self._told(member, console):
+        console = self._console_of(member)
+        with self._told(member):
             hold = self._holds[member]
             facts = hold.look_again()
             target = choose(facts, member.plan.previous)
@@ -158,22 +190,32 @@ class Rollout:
         return done
 
     @contextlib.contextmanager
-    def _told(self, member: Member, console: Console) -> Iterator[None]:
+    def _told(self, member: Member) -> Iterator[None]:
         """Say at once what goes wrong in the block, and find out what users get then."""
         try:
             yield
         except BaseException as error:
             if isinstance(error, DeployError):
-                if error.details:
-                    console.say(re.sub(r"(?m)^", "  ", error.details.rstrip()))
-                console.error(error.message)
-                if error.remedy:
-                    console.say(f"→ {error.remedy}")
+                self._tell(member, error)
             self._serving[member.spec] = UNKNOWN
             with contextlib.suppress(DeployError):
                 live = member.site.facts().live
                 self._serving[member.spec] = live.id if live else ""
             raise
+
+    def _tell(self, member: Member, error: DeployError) -> None:
+        """In whole, unless it is one of very many: that host's journal knows why, too."""
+        console, number = self._several.of(member.spec), next(self._failures)
+        if self._many and number > MOST_FAILURES:
+            return
+        whole = not self._many or number <= MOST_DETAILS
+        if error.details and whole:
+            console.say(re.sub(r"(?m)^", "  ", error.details.rstrip()))
+        console.error(error.message)
+        if error.remedy and whole:
+            console.say(f"→ {error.remedy}")
+        if self._many and number == MOST_FAILURES:
+            self._console.warn("of hosts that fail from here on, only the number is told; prod.releases knows why")
 
     def _keep(self, work: Parallel[Member, Deployed], bad: HostOutcome) -> None:
         """Note the hosts of a wave that did not end well. Raises what is no failure of a host but one of ours."""
@@ -186,6 +228,11 @@ class Rollout:
         for error in work.failed.values():
             if not isinstance(error, DeployError | KeyboardInterrupt):
                 raise error
+
+
+def _names(members: Sequence[Member]) -> str:
+    names = [member.spec for member in members]
+    return names_of(names) if len(names) <= FEW else f"{count(len(names), 'host')}, {some_of(names)}"
 
 
 def _say(console: Console, done: Deployed, text: str) -> None:

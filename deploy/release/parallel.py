@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
@@ -35,21 +36,22 @@ class Parallel(Generic[K, T]):
         """Those that were not waited for."""
         return tuple(worker.item for worker in self._running)
 
-    def run(self, items: Sequence[K]) -> None:
-        """Return when all that were begun have ended.
+    def run(self, items: Sequence[K], on_end: Callable[[], None] = lambda: None) -> None:
+        """Return when all that were begun have ended. `on_end` is called in this thread whenever some have.
 
         KeyboardInterrupt is raised in every worker too, so that each undoes what it has begun, and then to the caller.
         A second one leaves at once.
         """
-        waiting = list(items)
+        waiting = deque(items)
         running = self._running
         try:
             while waiting or running:
                 while waiting and len(running) < self._at_once:
-                    worker = _Worker(self._work, waiting.pop(0), self._ended)
+                    worker = _Worker(self._work, waiting.popleft(), self._ended)
                     running.add(worker)
                     worker.start()
                 self._take(running)
+                on_end()
                 if self._heed and self.failed:
                     waiting.clear()
         except KeyboardInterrupt as interrupt:

@@ -194,15 +194,19 @@ class App:
             yield site
 
     def prepare(self, environment: Environment, site: Site, now: datetime, *, rebuild: bool = False) -> Prepared:
-        """The release that this checkout makes for a host; the same moment gives the same release on every host."""
+        """The release that this checkout makes for a host, whose databases were set up as they were."""
         from deploy.release.initial import as_set_up
+
+        return as_set_up(self.release(environment, site, now, rebuild=rebuild), site, rotating=self._rotating)
+
+    def release(self, environment: Environment, site: Site, now: datetime, *, rebuild: bool = False) -> Prepared:
+        """The same for any host that is reached at this one's address: the same moment gives the same release."""
         from deploy.release.prepare import prepare
 
         compose = self.compose(environment, DEPLOY_ADDRESS=site.address)
         with ThreadPoolExecutor(1) as pool:
             looking = pool.submit(lambda: site.first_look.architecture)
-            prepared = prepare(compose, environment, self.root, now, architecture=looking.result, rebuild=rebuild)
-        return as_set_up(prepared, site, rotating=self._rotating)
+            return prepare(compose, environment, self.root, now, architecture=looking.result, rebuild=rebuild)
 
     def require_env_file(self, environment: Environment, sites: Iterable[Site], *, yes: bool) -> None:
         """Make the env file before the first deploy; never where a release already has secrets of its own."""
@@ -211,7 +215,7 @@ class App:
         if self.dry or path.is_file() or example is None:
             return
         for site in sites:
-            if live := site.facts().live:
+            if live := site.first_look.live:
                 raise UsageError(
                     f"{path.name} is missing, and {site.shell.name} already runs {live.id} with secrets of its own",
                     f"inv env.pull --env {environment.name} --host {site.shell.name} brings it back, or who deployed "

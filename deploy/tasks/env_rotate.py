@@ -101,7 +101,7 @@ def _rotate(
     from deploy.release.deploy import deploy, obtain_and_build
     from deploy.release.lock import locked
     from deploy.release.rotate import another_password, kept_of, waiting
-    from deploy.tasks.rollout import show_plan
+    from deploy.tasks.plans import show_plan
 
     key, login = rotation.key, rotation.login(prepared)
     kept = kept_of(value) if login else ""

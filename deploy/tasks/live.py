@@ -2,55 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
-from datetime import timedelta
 from typing import Any
 
 from invoke.tasks import Task
 
-from deploy.model.backup import Manifest
 from deploy.model.errors import DeployError, UsageError
+from deploy.model.facts import Facts
 from deploy.model.options import split_command
-from deploy.model.scheduled import state_document, state_lines, state_problems
 from deploy.model.stack import one_service
-from deploy.model.usage import backup_problems
-from deploy.model.wal import Kept
 from deploy.tasks.app import App
 from deploy.tasks.base import HOST_HELP, JSON_HELP, YES_HELP, message_of, tail_of, task
+from deploy.tasks.hosts import visit
 from deploy.ui.history import RELEASE_HEADINGS, STEPS_HEADING, release_documents, release_rows
-from deploy.ui.reports import (
-    STATUS_HEADINGS,
-    backup_lines,
-    disk_line,
-    status_problems,
-    status_rows,
-    summary,
-    wal_lines,
-    warm_lines,
-)
 from deploy.ui.units import count
 
 SERVICE_HELP = "only this service"
 EDGE = "edge"
-
-
-def _backup_document(service: str, manifest: Manifest | None, proved: Manifest | None) -> dict[str, Any]:
-    about = (
-        {
-            "id": manifest.id,
-            "at": manifest.started_at.isoformat(),
-            "size_bytes": manifest.size_bytes,
-            "proved": manifest == proved,
-        }
-        if manifest
-        else {}
-    )
-    return {"service": service, "id": None, "at": None} | about
-
-
-def _wal_document(kept: Kept) -> dict[str, Any]:
-    since = kept.since.isoformat() if kept.since else None
-    return {"service": kept.service, "since": since, "wal_bytes": kept.size_bytes, "problem": kept.problem}
 
 
 def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # one short task after the other
@@ -60,70 +27,13 @@ def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # on
     def status(app: App, host: list[str], json: bool = False) -> None:
         """Show what runs on each host and what is wrong with it; ends with status 1 when anything is.
 
-        With it the newest backup of each database, and what the project takes of the disk.
-        Example: inv prod.status --host deploy@app1.example.com
+        With it the newest backup of each database, and what the project takes of the disk. A host that cannot be asked
+        counts as a problem. Example: inv prod.status --host deploy@app1.example.com
         """
-        from deploy.release.schedule import outdated, schedule_of
-        from deploy.release.stores import newest_of, wal_of
+        from deploy.tasks.status import show_status
 
         environment = app.settings.environment(name)
-        wrong = 0
-        documents = []
-        for spec in app.hosts(environment, host):
-            with app.site(environment, spec) as site:
-                facts = site.facts()
-                usage, (newest, proved, away) = site.usage(), newest_of(site, facts, environment)
-                state = schedule_of(site, environment)
-                problems = status_problems(facts, site.layout)
-                oldest_backup = timedelta(hours=environment.backup_max_age_h)
-                problems += backup_problems(newest, facts.now, oldest_backup)
-                if environment.offsite:
-                    problems += backup_problems(away, facts.now, oldest_backup, "off-site backup")
-                oldest_proof = timedelta(hours=environment.proof_max_age_h)
-                problems += backup_problems(proved, facts.now, oldest_proof, "proved backup")
-                kept = wal_of(site, facts.live, environment) if facts.live else ()
-                problems += tuple(one.problem for one in kept if one.problem)
-                problems += tuple(state_problems(state, environment)) if facts.live else ()
-                rows = list(status_rows(facts, site.layout))
-                wrong += len(problems)
-                if json:
-                    documents.append(
-                        {
-                            "host": spec,
-                            "live": facts.live.id if facts.live else None,
-                            "problems": problems,
-                            "maintenance": dict(facts.maintenance) or None,
-                            "disk": dataclasses.asdict(usage)
-                            | {"free_bytes": facts.data_free_bytes, "size_bytes": facts.data_bytes},
-                            "backups": [_backup_document(name, one, proved[name]) for name, one in newest.items()],
-                            "point_in_time": [_wal_document(one) for one in kept],
-                            "schedule": state_document(state),
-                            "warm": {name: until.isoformat() for name, until in facts.warm.items()},
-                            "services": [dict(zip(STATUS_HEADINGS, row, strict=True)) for row in rows],
-                        }
-                    )
-                    continue
-                live = facts.live
-                title = f"{live.id} ({live.revision}, {live.revision.subject})" if live else "no release is live"
-                app.console.data(f"{site.layout.project} on {spec}: {title}")
-                app.console.table(STATUS_HEADINGS, rows)
-                app.console.data(
-                    f"{summary(facts)}; {count(len(facts.releases), 'release')} kept; "
-                    f"Docker {facts.engine_version}, {facts.distribution}"
-                )
-                for note in outdated(facts, environment) if state.installed else ():
-                    app.console.warn(str(note))
-                backed_up = (*backup_lines(newest, proved, facts.now), *wal_lines(kept), *state_lines(state))
-                for line in (*warm_lines(facts), *backed_up, disk_line(facts, usage)):
-                    app.console.data(line)
-                for problem in problems:
-                    app.console.error(f"✗ {problem}")
-        if json:
-            app.console.json(documents)
-        if wrong:
-            raise DeployError(f"{count(wrong, 'problem')} found", f"inv {name}.logs shows what services say")
-        if not json:
-            app.console.good("All is well.")
+        show_status(app, environment, app.hosts(environment, host), as_json=json)
 
     @task(
         iterable=("host",),
@@ -136,16 +46,22 @@ def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # on
         """
         environment = app.settings.environment(name)
         headings = (*RELEASE_HEADINGS, STEPS_HEADING) if steps else RELEASE_HEADINGS
-        documents = []
-        for spec in app.hosts(environment, host):
-            with app.site(environment, spec) as site:
-                facts = site.facts()
-                documents += [{"host": spec} | one for one in release_documents(facts)]
-                if not json:
-                    app.console.data(f"{site.layout.project} on {spec}")
-                    app.console.table(headings, release_rows(facts, steps=steps))
+        hosts = app.hosts(environment, host)
+        documents: list[dict[str, Any]] = []
+
+        def show(spec: str, facts: Facts) -> None:
+            documents.extend({"host": spec} | one for one in release_documents(facts))
+            if not json:
+                app.console.data(f"{environment.project} on {spec}")
+                app.console.table(headings, release_rows(facts, steps=steps))
+
+        failed = visit(app, environment, hosts, lambda site: site.facts(), show)
         if json:
             app.console.json(documents)
+        if failed:
+            raise DeployError(
+                f"{len(failed)} of {count(len(hosts), 'host')} could not be asked", "see above; then run this again"
+            )
 
     @task(
         iterable=("host",),

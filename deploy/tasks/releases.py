@@ -26,15 +26,15 @@ def release_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  #
 
         Example: inv prod.plan --host deploy@app1.example.com
         """
-        from deploy.tasks.rollout import alike, plans_for, show_plan
+        from deploy.tasks.plans import show_plans
+        from deploy.tasks.rollout import plans_for
 
         environment = app.settings.environment(name)
         plans = plans_for(app, environment, app.hosts(environment, host), skip=skip_unreachable)
         if json:
             app.console.json([one.to_json() for one in plans])
             return
-        for one in alike(plans):
-            show_plan(app, one, app.console.data)
+        show_plans(app, plans, app.console.data)
         app.console.say(f"Next: inv {name}.deploy carries this out.")
 
     @task(

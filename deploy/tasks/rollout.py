@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from deploy.model.errors import DeployError, UsageError, nearest
 from deploy.model.plan import Plan
 from deploy.model.settings import Environment
-from deploy.model.waves import HostOutcome, HostResult, OnFailure, Wave, parse_waves
+from deploy.model.waves import MANY, HostOutcome, HostResult, OnFailure, Wave, parse_waves
+from deploy.shell.remembering import Remembering
 from deploy.tasks.app import App
 from deploy.tasks.base import whole
 from deploy.tasks.hosts import ask, connected
-from deploy.ui import columns
-from deploy.ui.plans import plan_lines
-from deploy.ui.reports import SUMMARY_HEADINGS, seen, summary_rows
-from deploy.ui.units import count, duration, size
+from deploy.tasks.plans import show_plan, show_plans
+from deploy.ui.reports import seen, summary_lines
+from deploy.ui.units import count, duration, names_of, size
 
 if TYPE_CHECKING:
     from deploy.release.fleet import Member
@@ -97,7 +97,7 @@ def _deploy_to_one(app: App, environment: Environment, spec: str, wanted: Wanted
         with app.console.step(f"Look at {spec}"):
             plan, _ = plan_deploy(prepared, site, app.shell(), no_proof=wanted.no_proof)
         if plan.noop:
-            _say_nothing_to_do(app, site, plan, environment)
+            _say_nothing_to_do(app, [site], [plan], environment)
             return
         show_plan(app, plan, app.console.say)
         if app.dry:
@@ -123,17 +123,17 @@ def _deploy_to_several(app: App, environment: Environment, specs: Sequence[str],
     from deploy.release.fleet import Rollout
 
     with connected(app, environment, specs, make_sandbox=not app.dry, skip=wanted.skip) as (sites, absent):
-        app.require_env_file(environment, sites.values(), yes=wanted.yes)
         with app.console.step(f"Look at {len(sites)} hosts"):
+            ask(sites, lambda _, site: site.first_look.engine_version)
+        app.require_env_file(environment, sites.values(), yes=wanted.yes)
+        with app.console.step(f"Plan for {len(sites)} hosts"):
             found = _look(app, environment, sites, rebuild=wanted.rebuild, no_proof=wanted.no_proof)
         results = {spec: HostResult(spec, HostOutcome.SKIPPED) for spec in absent}
-        for spec, (_, plan) in found.items():
-            if plan.noop:
-                _say_nothing_to_do(app, sites[spec], plan, environment)
-                results[spec] = HostResult(spec, HostOutcome.NOTHING_TO_DO, plan.previous)
+        nothing = {spec: plan for spec, (_, plan) in found.items() if plan.noop}
+        results |= {spec: HostResult(spec, HostOutcome.NOTHING_TO_DO, plan.previous) for spec, plan in nothing.items()}
+        _say_nothing_to_do(app, [sites[spec] for spec in nothing], [*nothing.values()], environment)
         members = [_member(spec, sites[spec], *found[spec]) for spec in sites if spec not in results]
-        for plan in alike([member.plan for member in members]):
-            show_plan(app, plan, app.console.say)
+        show_plans(app, [member.plan for member in members], app.console.say)
         if app.dry:
             return
         if members:
@@ -149,8 +149,8 @@ def _deploy_to_several(app: App, environment: Environment, specs: Sequence[str],
             try:
                 rollout.run()
             finally:
-                _summarize(app, [(results | rollout.results)[spec] for spec in specs])
-            results |= rollout.results
+                results |= rollout.results
+                _summarize(app, [results[spec] for spec in specs])
         else:
             _summarize(app, [results[spec] for spec in specs])
         _conclude(
@@ -161,12 +161,17 @@ def _deploy_to_several(app: App, environment: Environment, specs: Sequence[str],
         )
 
 
-def _say_nothing_to_do(app: App, site: Site, plan: Plan, environment: Environment) -> None:
+def _say_nothing_to_do(app: App, sites: Sequence[Site], plans: Sequence[Plan], environment: Environment) -> None:
     from deploy.release.schedule import outdated
 
-    app.console.good(f"{site.shell.name} already runs this as {plan.previous}: nothing to do, nothing restarted.")
-    for note in outdated(site.first_look, environment):
-        app.console.warn(str(note))
+    alike: dict[str, list[str]] = {}
+    for site, plan in zip(sites, plans, strict=True):
+        alike.setdefault(plan.previous, []).append(site.shell.name)
+    for previous, names in alike.items():
+        run = "runs" if len(names) == 1 else "run"
+        app.console.good(f"{names_of(names)} already {run} this as {previous}: nothing to do, nothing restarted.")
+    for note in dict.fromkeys(str(note) for site in sites for note in outdated(site.first_look, environment)):
+        app.console.warn(note)
 
 
 def _look(
@@ -177,18 +182,35 @@ def _look(
     from deploy.release.initial import as_set_up
 
     _require_one_kind(ask(sites, lambda _, site: site.first_look.architecture))
-    now = datetime.now(UTC)
-    # what is made of the compose files depends on the address of a host, and on how its databases were set up
-    prepared = {
-        address: app.prepare(environment, site, now, rebuild=rebuild)
-        for address, site in {site.address: site for site in sites.values()}.items()
-    }
+    prepared = _prepared(app, environment, sites, rebuild=rebuild)
+    local = Remembering(app.shell())
 
     def plan(_: str, site: Site) -> tuple[Prepared, Plan]:
         found = as_set_up(prepared[site.address], site)
-        return found, plan_deploy(found, site, app.shell(), no_proof=no_proof)[0]
+        return found, plan_deploy(found, site, local, no_proof=no_proof)[0]
 
     return ask(sites, plan)
+
+
+def _prepared(
+    app: App, environment: Environment, sites: Mapping[str, Site], *, rebuild: bool
+) -> Mapping[str, Prepared]:
+    """The release by the address of a host: of all that a host is, compose files can depend on that alone.
+
+    Most do not: where two addresses come to the same, it is not worked out for the others.
+    """
+    now = datetime.now(UTC)
+
+    def prepare(_: str, site: Site) -> Prepared:
+        return app.release(environment, site, now, rebuild=rebuild)
+
+    by_address = {site.address: site for site in sites.values()}
+    two, others = dict([*by_address.items()][:2]), dict([*by_address.items()][2:])
+    found = {address: prepare(address, site) for address, site in two.items()}
+    first, *second = found.values()
+    if second == [first]:
+        return dict.fromkeys(by_address, first)
+    return {**found, **ask(others, prepare)}
 
 
 def _require_one_kind(architectures: Mapping[str, str]) -> None:
@@ -235,7 +257,7 @@ def _confirm_and_build(app: App, members: Sequence[Member], wanted: Wanted) -> l
 
 def _summarize(app: App, results: Sequence[HostResult]) -> None:
     app.console.say()
-    for line in columns(SUMMARY_HEADINGS, summary_rows(results)):
+    for line in summary_lines(results):
         app.console.say(line)
 
 
@@ -245,42 +267,16 @@ def _conclude(app: App, environment: Environment, results: Sequence[HostResult],
     bad = [result for result in results if result.outcome.bad]
     if bad:
         ahead = [one.host for one in results if one.outcome == HostOutcome.DEPLOYED and one.host not in first]
-        back = f"; {verbs}.rollback --host {','.join(ahead)} takes it back there too" if ahead else ""
+        back = ""
+        if len(ahead) > MANY:
+            back = f"; {verbs}.rollback takes it back on the {len(ahead)} hosts that have it"
+        elif ahead:
+            back = f"; {verbs}.rollback --host {','.join(ahead)} takes it back there too"
         raise DeployError(
             f"{len(bad)} of {count(len(results), 'host')} did not get the release",
             f"mend it and deploy again, which goes on with those that lack it{back}",
         )
     skipped = [result.host for result in results if result.outcome == HostOutcome.SKIPPED]
-    without = f", without {', '.join(skipped)}" if skipped else ""
+    without = f", without {names_of(skipped)}" if skipped else ""
     app.console.good(f"Done on {count(len(results) - len(skipped), 'host')}{without}.")
     app.console.say(f"Next: {verbs}.status.")
-
-
-def alike(plans: Sequence[Plan]) -> Iterator[Plan]:
-    """Hosts to which the same happens as one plan, under all their names."""
-    groups: list[tuple[Plan, list[Plan]]] = []
-    for plan in plans:
-        bare = dataclasses.replace(plan, host="", warnings=())
-        own = next((own for known, own in groups if known == bare), None)
-        if own is None:
-            groups.append((bare, [plan]))
-        else:
-            own.append(plan)
-    for bare, own in groups:
-        yield dataclasses.replace(bare, host=", ".join(plan.host for plan in own), warnings=_warnings(own))
-
-
-def _warnings(plans: Sequence[Plan]) -> tuple[str, ...]:
-    """What is said of all hosts, and then what is said of some, with their names."""
-    texts = dict.fromkeys(text for plan in plans for text in plan.warnings)
-    told_of = {text: [plan.host for plan in plans if text in plan.warnings] for text in texts}
-    of_all = [text for text, hosts in told_of.items() if len(hosts) == len(plans)]
-    return (*of_all, *(f"{', '.join(hosts)}: {text}" for text, hosts in told_of.items() if text not in of_all))
-
-
-def show_plan(app: App, plan: Plan, show: Callable[[str], None]) -> None:
-    """`show` takes the lines: to stdout where the plan is what was asked for, to stderr where it is talk."""
-    for line in plan_lines(plan):
-        show(line)
-    for warning in plan.warnings:
-        app.console.warn(warning)

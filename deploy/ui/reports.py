@@ -12,9 +12,10 @@ from deploy.model.layout import HostLayout
 from deploy.model.release import ReleaseRecord
 from deploy.model.usage import Newest, Usage
 from deploy.model.wal import Kept
-from deploy.model.waves import HostResult
+from deploy.model.waves import MANY, HostOutcome, HostResult
 from deploy.ui.certificates import certificate_problems
-from deploy.ui.units import age, count, duration, size
+from deploy.ui.console import columns
+from deploy.ui.units import age, count, duration, names_of, size
 
 
 def seen(probes: Probes | None) -> str:
@@ -38,6 +39,41 @@ def summary_rows(results: Iterable[HostResult]) -> Iterator[Sequence[str]]:
 
 
 SUMMARY_HEADINGS = ("host", "outcome", "release there", "took", "sent", "probes failed")
+GROUP_HEADINGS = ("hosts", *SUMMARY_HEADINGS[1:], "which")
+MOST_BAD = 20
+"""Hosts of one outcome that are named where it is a bad one."""
+
+
+def summary_lines(results: Sequence[HostResult]) -> Iterator[str]:
+    """The table at the end of a run: a line for every host, or for every outcome where the hosts are very many."""
+    if len(results) <= MANY:
+        yield from columns(SUMMARY_HEADINGS, summary_rows(results))
+    else:
+        yield from columns(GROUP_HEADINGS, _group_rows(results))
+
+
+def _group_rows(results: Sequence[HostResult]) -> Iterator[Sequence[str]]:
+    """A row for every outcome, in the order in which they are declared."""
+    groups: dict[HostOutcome, list[HostResult]] = {}
+    for result in results:
+        groups.setdefault(result.outcome, []).append(result)
+    for outcome in HostOutcome:
+        if group := groups.get(outcome):
+            serving = {result.serves for result in group}
+            seconds = sorted(result.seconds for result in group)
+            shortest, longest = duration(seconds[0]), duration(seconds[-1])
+            probes = [result.probes for result in group if result.probes]
+            asked = sum(one.sent for one in probes)
+            yield (
+                str(len(group)),
+                str(outcome),
+                serving.pop() if len(serving) == 1 else count(len(serving), "release"),
+                (shortest if shortest == longest else f"{shortest} to {longest}") if seconds[-1] else "",
+                size(sent) if (sent := sum(result.bytes_sent for result in group)) else "",
+                f"{sum(one.failed for one in probes)} of {asked}" if asked else "",
+                names_of([result.host for result in group], MOST_BAD if outcome.bad else 0),
+            )
+
 
 STATUS_HEADINGS = ("part", "service", "state", "status", "image")
 BY_HAND = "by hand"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -25,12 +25,28 @@ class Several:
         self.console = console
         self._width = max(map(len, names), default=0)
         self._steps: dict[str, Step] = {}
+        self._warnings: dict[str, list[str]] = {}
         self._lock = threading.Lock()
         self._live: Live | None = None
 
     def of(self, name: str) -> Console:
         """The console of one host."""
         return _HostConsole(self, name)
+
+    def quiet(self, name: str) -> Console:
+        """The console of one host among very many: what it is at is nobody's to read, what it warns of is kept."""
+        return _QuietConsole(self, name)
+
+    def keep(self, name: str, warning: str) -> None:
+        """Keep what one of very many hosts warns of."""
+        with self._lock:
+            self._warnings.setdefault(warning, []).append(name)
+
+    def kept(self) -> Mapping[str, Sequence[str]]:
+        """What was kept since this was last asked for: each warning with the hosts that have it."""
+        with self._lock:
+            kept, self._warnings = self._warnings, {}
+        return kept
 
     def prefix(self, name: str) -> str:
         return f"{name:<{self._width}}  "
@@ -101,3 +117,17 @@ class _HostConsole(Console):
             return
         with self._several.showing(self._name, step):
             yield
+
+
+class _QuietConsole(_HostConsole):
+    """One of very many hosts: its warnings are kept, to be told together with those of others."""
+
+    def warn(self, text: str) -> None:
+        self._several.keep(self._name, text)
+
+    def _print(self, text: str | Text, style: str | None = None) -> None:
+        """Nobody reads it."""
+
+    @contextmanager
+    def _ticking(self, step: Step) -> Iterator[None]:  # noqa: ARG002  # nobody sees it
+        yield

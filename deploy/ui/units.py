@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from deploy.model.waves import MANY
+
 _STEP = 1000
 
 
@@ -45,6 +47,11 @@ def rate(count: int, seconds: float) -> str:
 def count(number: int, noun: str) -> str:
     """ "1 release", "3 releases"."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def names_of(hosts: Sequence[str], most: int = MANY) -> str:
+    """Hosts by their names, or the first of very many."""
+    return ", ".join(hosts) if len(hosts) <= most else some_of(hosts)
 
 
 def some_of(names: Sequence[str], most: int = 4) -> str:

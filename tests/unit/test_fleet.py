@@ -17,7 +17,7 @@ from deploy.model.waves import HostOutcome, OnFailure, parse_waves
 from deploy.release import fleet
 from deploy.release.deploy import Deployed
 from deploy.release.fleet import Member, Rollout
-from deploy.tasks.rollout import alike
+from deploy.shell import LocalShell
 from deploy.ui import Console, Several
 from tests.unit.examples import LAYOUT, facts, record
 
@@ -85,11 +85,10 @@ def hosts(monkeypatch: pytest.MonkeyPatch) -> Hosts:
 
 
 def run(hosts: Hosts, waves: str = "1,2", on_failure: OnFailure = OnFailure.RETURN) -> dict[str, HostOutcome]:
-    local: Any = None
     rollout = Rollout(
         hosts.members(),
         parse_waves(waves.split(","), "--wave"),
-        local,
+        LocalShell(),
         Console(),
         at_once=1,
         on_failure=on_failure,
