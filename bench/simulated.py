@@ -16,7 +16,7 @@ import threading
 import time
 import tracemalloc
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -162,8 +162,10 @@ def _doubles(seen: Seen) -> Iterator[None]:
             return dataclasses.replace(plan, build=()), site.first_look
 
     @contextlib.contextmanager
-    def locked(site: Site, *_: Any, **__: Any) -> Iterator[Any]:
+    def locked(site: Site, *_: Any, on_taken: Callable[[], None]) -> Iterator[Any]:
         with seen.doing("lock"):
+            time.sleep(STEP_S)
+            on_taken()
             time.sleep(STEP_S)
         yield SimpleNamespace(facts=site.first_look)
 

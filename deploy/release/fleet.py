@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -20,6 +21,7 @@ from deploy.release.parallel import Parallel
 from deploy.release.prepare import Prepared
 from deploy.release.rollback import choose, migrations_since, roll_back
 from deploy.release.site import Site
+from deploy.release.turns import Turns
 from deploy.shell import LocalShell
 from deploy.ui import Console, Several
 from deploy.ui.reports import seen
@@ -70,6 +72,7 @@ class Rollout:
         self._at_once = at_once
         self._on_failure = on_failure
         self._holds: dict[Member, Hold] = {}
+        self._locks: list[AbstractContextManager[Hold]] = []
         self._serving: dict[str, str] = {}
         self.results = {
             member.spec: HostResult(member.spec, HostOutcome.NOT_BEGUN, member.plan.previous) for member in members
@@ -81,8 +84,9 @@ class Rollout:
         Raises DeployError when a host is locked, or is not as it was planned for: nothing was changed anywhere then.
         """
         with contextlib.ExitStack() as held:
-            self._lock(held)
             self._packing = held.enter_context(Packing(self._local, for_several=True))
+            held.callback(self._unlock)
+            self._lock()
             for number, wave in enumerate(self._waves, 1):
                 title = f"Wave {number} of {len(self._waves)}: {_names(wave)}"
                 if self._release(wave, title) or self._on_failure == OnFailure.CONTINUE:
@@ -91,19 +95,53 @@ class Rollout:
                     self._return(wave)
                 break
 
-    def _lock(self, held: contextlib.ExitStack) -> None:
-        """Take every lock before anything changes, in an order that all runs share: of two, one gets all of them."""
-        with self._console.step(f"Lock {len(self._members)} hosts") as step:
+    def _lock(self) -> None:
+        """Take every lock before anything changes, in an order that all runs share: of two, one gets all of them.
+
+        A host is locked when the one before it is, and looked at under its lock meanwhile.
+        """
+        ordered = sorted(self._members, key=lambda one: one.machine)
+        turns = Turns(ordered)
+
+        def take(member: Member) -> bool:
+            if not turns.wait(member):
+                return False
             try:
-                for member in sorted(self._members, key=lambda one: one.machine):
-                    step.show(member.spec)
-                    lock = locked(member.site, purpose(member.plan), datetime.now(UTC), self._console)
-                    self._holds[member] = held.enter_context(lock)
-                    require_unchanged(self._holds[member].facts, member.plan)
-            except DeployError as error:
+                lock = locked(
+                    member.site,
+                    purpose(member.plan),
+                    datetime.now(UTC),
+                    self._console,
+                    on_taken=lambda: turns.passed(member),
+                )
+                hold = lock.__enter__()
+                self._locks.append(lock)
+                self._holds[member] = hold
+                require_unchanged(hold.facts, member.plan)
+            except BaseException:
+                turns.end()
+                raise
+            turns.passed(member)
+            return True
+
+        with self._console.step(f"Lock {len(self._members)} hosts") as step:
+            work = Parallel(take, at_once=ASKED_AT_ONCE, heed_failures=True)
+            work.run(ordered, lambda: step.show(f"{len(work.done)} locked"))
+            for error in (work.failed[member] for member in ordered if member in work.failed):
+                if not isinstance(error, DeployError):
+                    raise error
                 raise DeployError(
                     f"{error.message}; nothing was changed on any host", error.remedy, details=error.details
                 ) from error
+
+    def _unlock(self) -> None:
+        """Let go of every lock that was taken."""
+        letting_go = Parallel[AbstractContextManager[Hold], object](
+            lambda lock: lock.__exit__(None, None, None), at_once=ASKED_AT_ONCE
+        )
+        letting_go.run(self._locks)
+        for error in letting_go.failed.values():
+            raise error
 
     def _release(self, wave: Sequence[Member], title: str) -> bool:
         """Whether every host of the wave serves the new release."""

@@ -7,7 +7,7 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -70,9 +70,18 @@ class Hold:
 
 
 @contextlib.contextmanager
-def locked(site: Site, purpose: str, now: datetime, console: Console, *, under: Hold | None = None) -> Iterator[Hold]:
+def locked(
+    site: Site,
+    purpose: str,
+    now: datetime,
+    console: Console,
+    *,
+    under: Hold | None = None,
+    on_taken: Callable[[], None] = lambda: None,
+) -> Iterator[Hold]:
     """Hold the project's lock on the host while the block runs; `under` one that is held already, that goes on.
 
+    `on_taken` is called as soon as the lock is ours, while the host is still being looked at.
     Nothing has to be cleaned up after a crash: the lock belongs to a process on the host that ends when this one no
     longer writes to it. A holder that gives no sign of life is waited for; DeployError names one that is alive.
     """
@@ -81,7 +90,7 @@ def locked(site: Site, purpose: str, now: datetime, console: Console, *, under: 
         return
     owner = json.dumps({"by": whoami(), "since": now.isoformat(), "purpose": purpose})
     site.fence.token = secrets.token_hex(8)
-    process, found = _taken(site, owner, console)
+    process, found = _taken(site, owner, console, on_taken)
     with process:
         hold = Hold(site, process, parse_facts(found, site.shell.name))
         ended = threading.Event()
@@ -104,9 +113,9 @@ def locked(site: Site, purpose: str, now: datetime, console: Console, *, under: 
             site.fence.token = ""
 
 
-def _taken(site: Site, owner: str, console: Console) -> tuple[Process, str]:
+def _taken(site: Site, owner: str, console: Console, on_taken: Callable[[], None]) -> tuple[Process, str]:
     """The process that holds the lock, once it does, and the facts it found."""
-    taken = _try(site, owner)
+    taken = _try(site, owner, on_taken)
     if not isinstance(taken, _Holder):
         return taken
     if taken.silent_s < SILENT_S:
@@ -119,20 +128,23 @@ def _taken(site: Site, owner: str, console: Console) -> tuple[Process, str]:
                 raise taken.error(site)
             step.show(f"silent for {taken.silent_s:.0f} s")
             time.sleep(RETRY_S)
-            taken = _try(site, owner)
+            taken = _try(site, owner, on_taken)
     return taken
 
 
-def _try(site: Site, owner: str) -> tuple[Process, str] | _Holder:
+def _try(site: Site, owner: str, on_taken: Callable[[], None]) -> tuple[Process, str] | _Holder:
     """Take the lock and look at the host under it, in one round trip; or who holds it."""
     # not guarded: it lives as long as the change, and the guarded steps run inside
     root = str(site.layout.root)
     look = sequence(site.bare("fence.sh", root, site.fence.token), site.look)
     take = sequence(site.bare("root.sh", root), site.bare("lock.sh", root, owner, *look), name="lock.sh")
     process = site.shell.start(take)
-    answer = b""
+    answer, ours = b"", False
     while not answer.endswith(_END) and (more := process.read(1 << 16)):
         answer += more
+        if not ours and answer.startswith(_LOCKED):
+            ours = True
+            on_taken()
     if answer.startswith(_LOCKED) and answer.endswith(_END):
         return process, answer.removeprefix(_LOCKED).decode(errors="replace")
     text = answer.decode(errors="replace")

@@ -120,6 +120,22 @@ def test_a_host_that_cannot_be_reached_is_found_before_anything_is_built(
     assert re.search(rf"^{gone} +skipped: unreachable$", done.stderr, re.MULTILINE)
 
 
+def test_a_host_that_cannot_be_asked_keeps_nobody_from_the_others(project: Project, fleet: Fleet) -> None:
+    gone, (first, *_, last) = "nobody@127.0.0.1:1", SPECS
+    hosts = ("--host", f"{first},{gone},{last}")
+    status = project.inv("prod.status", *hosts, expect=1)
+    releases = project.inv("prod.releases", *hosts, expect=1)
+    document = json.loads(project.inv("prod.status", *hosts, "--json", expect=1).stdout)
+
+    shown = [f"{project.name} on {first}", f"{project.name} on {last}"]
+    assert [line.partition(":")[0] for line in status.stdout.splitlines() if " on " in line][:2] == shown
+    assert [line for line in releases.stdout.splitlines() if " on " in line] == shown
+    assert f"✗ {gone}: cannot connect to 127.0.0.1 port 1" in status.stderr
+    assert "1 of 3 hosts could not be asked" in releases.stderr
+    assert [host["host"] for host in document] == [first, gone, last]
+    assert len(fleet.hosts) == len(document)
+
+
 def test_of_two_runs_that_share_a_host_one_changes_nothing(project: Project, fleet: Fleet, text: str) -> None:
     before = fleet.served()
     every, single = project.start(*DEPLOY, ALL), project.start(*DEPLOY, "sandbox-c")

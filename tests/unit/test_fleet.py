@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -64,10 +64,11 @@ class Hosts:
         return Deployed(target, NEW, 2, 0, None, ())
 
     @contextlib.contextmanager
-    def locked(self, site: Any, *_: Any) -> Iterator[Any]:
+    def locked(self, site: Any, *_: Any, on_taken: Callable[[], None]) -> Iterator[Any]:
         self.log.append(f"lock {site.spec}")
         if site.spec in self.locked_by_others:
             raise DeployError(f"{site.spec}: another deploy is going on: ada", "wait for it")
+        on_taken()
         yield SimpleNamespace(facts=None, look_again=lambda: None)
         self.log.append(f"unlock {site.spec}")
 
@@ -110,7 +111,8 @@ def test_a_lock_that_somebody_holds_ends_the_run_before_anything_changes(hosts: 
     with pytest.raises(DeployError, match="c: another deploy is going on: ada; nothing was changed on any host"):
         run(hosts)
 
-    assert hosts.log == ["lock a", "lock b", "lock c"]
+    assert hosts.log[:3] == ["lock a", "lock b", "lock c"]
+    assert sorted(hosts.log[3:]) == ["unlock a", "unlock b"]
 
 
 def test_a_failed_wave_goes_back_and_later_ones_are_not_begun(hosts: Hosts) -> None:
