@@ -25,14 +25,14 @@ from deploy.release.turns import Turns
 from deploy.shell import LocalShell
 from deploy.ui import Console, Several
 from deploy.ui.reports import seen
-from deploy.ui.units import count, duration, names_of, size, some_of
+from deploy.ui.units import count, duration, names_of, size
 
 K = TypeVar("K")
 UNKNOWN = "unknown"
 ASKED_AT_ONCE = 16
 """Hosts that are only asked something, at the same time."""
 FEW = 8
-"""Hosts of a wave that are all named."""
+"""Of very many hosts so many are still named."""
 MOST_FAILURES, MOST_DETAILS = 10, 3
 """Of very many hosts those whose failure is told, and those of which the last lines of what failed are shown."""
 
@@ -88,7 +88,7 @@ class Rollout:
             held.callback(self._unlock)
             self._lock()
             for number, wave in enumerate(self._waves, 1):
-                title = f"Wave {number} of {len(self._waves)}: {_names(wave)}"
+                title = f"Wave {number} of {len(self._waves)}: {self._names(wave)}"
                 if self._release(wave, title) or self._on_failure == OnFailure.CONTINUE:
                     continue
                 if self._on_failure == OnFailure.RETURN:
@@ -161,13 +161,15 @@ class Rollout:
         serving = [one for one in wave if self.results[one.spec].outcome == HostOutcome.DEPLOYED and one.plan.changes]
         if first := [member for member in serving if not member.plan.previous]:
             keep = "keep" if len(first) > 1 else "keeps"
-            self._console.note(f"{_names(first)} {keep} {first[0].plan.release}: there is none before to return to")
+            self._console.note(
+                f"{self._names(first)} {keep} {first[0].plan.release}: there is none before to return to"
+            )
         back = [member for member in serving if member.plan.previous]
         if not back:
             return
         work = Parallel(self._roll_back, at_once=self._at_once)
         try:
-            self._run(work, back, f"Back to the release before: {_names(back)}")
+            self._run(work, back, f"Back to the release before: {self._names(back)}")
         finally:
             for member, done in work.done.items():
                 before = self.results[member.spec]
@@ -197,6 +199,11 @@ class Rollout:
                 self._console.warn(f"{names_of(hosts, 1)}: {warning}")
             if len(kept) > MOST_TOLD:
                 self._console.warn(f"and {count(len(kept) - MOST_TOLD, 'more warning')} of this wave")
+
+    def _names(self, members: Sequence[Member]) -> str:
+        """For a line that also says how far they are: by their names, or how many of very many."""
+        names = [member.spec for member in members]
+        return ", ".join(names) if len(names) <= FEW or not self._many else count(len(names), "host")
 
     def _console_of(self, member: Member) -> Console:
         return self._several.quiet(member.spec) if self._many else self._several.of(member.spec)
@@ -266,11 +273,6 @@ class Rollout:
         for error in work.failed.values():
             if not isinstance(error, DeployError | KeyboardInterrupt):
                 raise error
-
-
-def _names(members: Sequence[Member]) -> str:
-    names = [member.spec for member in members]
-    return names_of(names) if len(names) <= FEW else f"{count(len(names), 'host')}, {some_of(names)}"
 
 
 def _say(console: Console, done: Deployed, text: str) -> None:

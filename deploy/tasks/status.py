@@ -67,7 +67,7 @@ def show_status(app: App, environment: Environment, specs: Sequence[str], *, as_
     failed = visit(app, environment, specs, lambda site: _status(site, environment), show)
     wrong += len(failed)
     if as_json:
-        documents |= {spec: {"host": spec, "live": None, "problems": [str(why)]} for spec, why in failed.items()}
+        documents |= {spec: {"host": spec, "live": None, "problems": [why.message]} for spec, why in failed.items()}
         app.console.json([documents[spec] for spec in specs])
     if wrong:
         raise DeployError(f"{count(wrong, 'problem')} found", f"inv {environment.name}.logs shows what services say")
