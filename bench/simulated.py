@@ -104,7 +104,7 @@ class SimulatedApp(App):
         self.console = Console()
 
     @contextlib.contextmanager
-    def site(self, environment: Environment, spec: str, *, make_sandbox: bool = False) -> Iterator[Site]:  # noqa: ARG002
+    def site(self, environment: Environment, spec: str, *, make_sandbox: bool = False, sudo: bool | None = None) -> Iterator[Site]:  # noqa: ARG002
         with self.seen.doing("connect"):
             time.sleep(STEP_S)
             if _number(spec) % 100 in {25, 75}:

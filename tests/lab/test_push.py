@@ -14,8 +14,11 @@ from deploy.engine.images import history, inspect, layers
 from deploy.model.command import Command
 from deploy.model.errors import LinkLostError
 from deploy.model.layout import HostLayout
+from deploy.push.archive import Member
+from deploy.push.packing import Packing
+from deploy.push.remade import Remade
 from deploy.push.send import push_images
-from deploy.push.stream import Saved
+from deploy.push.stream import Archive, Saved
 from deploy.release.push import receiver
 from deploy.release.site import Site
 from deploy.remote.connection import Host
@@ -86,6 +89,30 @@ def test_only_what_the_host_lacks_is_sent(shop: Project, receiving: RemoteHost, 
     with site(shop, receiving) as found:
         assert push(found, first) > 13 * MB
         assert push(found, second) < 1.1 * MB
+
+
+@pytest.mark.parametrize("large", [True, False])
+def test_for_hosts_that_lack_the_same_the_image_is_read_once(
+    shop: Project, host: RemoteHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, large: bool
+) -> None:
+    """One host stands for two: it is told that it lacks the image although it has it."""
+    reference = image(shop, tmp_path / "image", f"2{large:d}", noise(20 + large, 20 * MB if large else MB))
+    kind: type[Archive] = Saved if large else Remade
+    read, members = [], kind.members
+
+    def counted(archive: Archive) -> Iterator[Member]:
+        read.append(archive)
+        return members(archive)
+
+    monkeypatch.setattr(kind, "members", counted)
+    with site(shop, host) as found, Packing(LocalShell(), for_several=True) as packing:
+        to = receiver(found, found.facts())
+        sent = [push_images(LocalShell(), to, [reference], Step("push"), earlier={}, packing=packing) for _ in range(2)]
+        assert layers(found.shell, [reference]) == layers(LocalShell(), [reference])
+
+    assert sent[0] == sent[1]
+    assert not sent[0].notes
+    assert len(read) == 1
 
 
 def test_a_small_change_needs_no_docker_save(

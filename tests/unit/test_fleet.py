@@ -18,6 +18,7 @@ from deploy.release import fleet
 from deploy.release.deploy import Deployed
 from deploy.release.fleet import Member, Rollout
 from deploy.shell import LocalShell
+from deploy.tasks.plans import alike
 from deploy.ui import Console, Several
 from tests.unit.examples import LAYOUT, facts, record
 
