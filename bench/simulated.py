@@ -74,6 +74,7 @@ class Simulated:
 
     hosts: int
     seconds: float
+    cpu_seconds: float
     seen: Seen
     said: Sequence[str]
     """The lines of its output."""
@@ -143,15 +144,15 @@ def simulate(hosts: int, *, waves: Sequence[Wave] = CANARY, memory: bool = False
     with _doubles(seen), contextlib.redirect_stderr(io.StringIO()) as said:
         if memory:
             tracemalloc.start()
-        began = time.monotonic()
+        began, began_cpu = time.monotonic(), time.process_time()
         try:
             deploy_to(app, environment, names, wanted)
         except DeployError as error:
             app.console.error(str(error))
-        seconds = time.monotonic() - began
+        seconds, cpu = time.monotonic() - began, time.process_time() - began_cpu
         peak = tracemalloc.get_traced_memory()[1] if memory else 0
         tracemalloc.stop()
-    return Simulated(hosts, seconds, seen, said.getvalue().splitlines(), peak)
+    return Simulated(hosts, seconds, cpu, seen, said.getvalue().splitlines(), peak)
 
 
 @contextlib.contextmanager
@@ -211,8 +212,9 @@ def print_curve(counts: Sequence[int]) -> None:
         since = before or (timed, watched)
         more = hosts / since[0].hosts
         print(
-            f"{hosts:5} hosts  {timed.seconds:6.2f} s, {timed.seconds / hosts * 1000:5.1f} ms each, grown by "
-            f"{timed.seconds / since[0].seconds / more:.2f} of linear; {size(watched.peak_bytes):>8}, "
+            f"{hosts:5} hosts  {timed.seconds:6.2f} s, {timed.cpu_seconds:5.2f} s of CPU, "
+            f"{timed.cpu_seconds / hosts * 1000:4.1f} ms each, grown by "
+            f"{timed.cpu_seconds / since[0].cpu_seconds / more:.2f} of linear; {size(watched.peak_bytes):>8}, "
             f"{size(watched.peak_bytes / hosts):>7} each, {watched.peak_bytes / since[1].peak_bytes / more:.2f} of "
             f"linear; {timed.seen.threads} threads at most"
         )
