@@ -42,6 +42,7 @@ OLD, BEFORE, NEW = "20261119-110000-0000000", "20261120-110000-0000001", "202611
 STEPS = ("Push 2 images", "Stage the release", "Start the release", "Switch", "Hand over the workers", "Drain")
 STEP_S = 0.0005
 AT_ONCE = 4
+NO_STACK: Any = SimpleNamespace(services={})
 
 
 @dataclass
@@ -105,7 +106,7 @@ class SimulatedApp(App):
         self.console = Console()
 
     @contextlib.contextmanager
-    def site(self, environment: Environment, spec: str, *, make_sandbox: bool = False, sudo: bool | None = None) -> Iterator[Site]:  # noqa: ARG002
+    def site(self, environment: Environment, spec: str, **_: Any) -> Iterator[Site]:  # noqa: ARG002
         with self.seen.doing("connect"):
             time.sleep(STEP_S)
             if _number(spec) % 100 in {25, 75}:
@@ -115,9 +116,11 @@ class SimulatedApp(App):
         object.__setattr__(site, "seen", self.seen)
         yield site
 
-    def prepare(self, *_: Any, **__: Any) -> Any:
+    def release(self, *_: Any, **__: Any) -> Any:
         with self.seen.doing("prepare"):
-            return SimpleNamespace(record=_release(NEW), sources={}, environment=None)  # equal for every host
+            return SimpleNamespace(
+                record=_release(NEW), stack=NO_STACK, sources={}, environment=None
+            )  # equal for every host
 
     def require_env_file(self, *_: Any, **__: Any) -> None:
         """It is there."""

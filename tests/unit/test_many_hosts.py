@@ -135,7 +135,7 @@ class Asked(SimulatedApp):
     """Two of the hosts cannot be reached."""
 
     @contextlib.contextmanager
-    def site(self, environment: Environment, spec: str, *, make_sandbox: bool = False, sudo: bool | None = None) -> Iterator[Any]:  # noqa: ARG002
+    def site(self, environment: Environment, spec: str, **_: Any) -> Iterator[Any]:  # noqa: ARG002
         with self.seen.doing("ask"):
             if spec in {"b", "d"}:
                 raise UnreachableError(f"{spec}: cannot connect", "check it")
