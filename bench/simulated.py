@@ -186,7 +186,7 @@ def _doubles(seen: Seen) -> Iterator[None]:
 
     with (
         mock.patch("deploy.release.deploy.plan_deploy", plan_deploy),
-        mock.patch("deploy.release.deploy.obtain_and_build", return_value=None),
+        mock.patch("deploy.release.deploy.obtain_and_build", return_value={}),
         mock.patch("deploy.release.schedule.outdated", return_value=()),
         mock.patch("deploy.release.fleet.locked", locked),
         mock.patch("deploy.release.fleet.deploy", deploy),
