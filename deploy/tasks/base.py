@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
 import signal
+import sys
 from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Any, Concatenate, ParamSpec, cast
@@ -57,6 +59,10 @@ def task(
             except DeployError as error:
                 _show(app, error)
                 raise Exit(code=error.code) from error
+            except BrokenPipeError as error:
+                # whoever read our output has enough of it, as `head` does; what is left of it goes nowhere
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                raise Exit(code=SIGNALLED + signal.SIGPIPE) from error
             except KeyboardInterrupt as error:
                 number = error.args[0] if error.args else signal.SIGINT
                 app.console.error("interrupted")

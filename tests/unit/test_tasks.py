@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -210,3 +211,14 @@ def test_a_host_that_is_not_meant_is_not_taken(tmp_path: Path, words: tuple[str,
 
     assert done.returncode == 2
     assert said in done.stderr
+
+
+def test_who_reads_no_further_ends_a_task_in_silence() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    words = [str(INV), "prod.check", "--list"]
+
+    done = subprocess.run(words, cwd=ROOT, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, "")
