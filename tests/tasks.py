@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from deploy.engine.bases import BaseImages
+from deploy.engine.install import run_as_root
+from deploy.model.command import script
 from deploy.model.errors import DeployError, UsageError, nearest
 from deploy.tasks.app import App
 from deploy.tasks.base import task
 
 SUITES = ("lint", "unit", "stack", "lab")
 ENGINE = ("stack", "lab")
+PROGRAMS = ("age",)
 FAULTS = "faults"
 """Every fault at every step of a deploy: half an hour, on demand."""
 BIN = Path(sys.executable).parent
@@ -41,10 +45,20 @@ def test(app: App, suite: str = "", keyword: str = "", yes: bool = False) -> Non
         app.require_engine(yes=yes)
         images = BaseImages(app.shell(), app.console, app.root)
         images.ensure(("debian:trixie-slim", *images.made_here()))
+        _have_programs(app)
     failed = [name for name, commands in _runs(wanted, keyword) if not all(_run(app, one) for one in commands)]
     if failed:
         raise DeployError(f"failed: {', '.join(failed)}", f"again, alone: inv test --suite {failed[0].split()[0]}")
     app.console.good(f"Passed: {', '.join(wanted)}.")
+
+
+def _have_programs(app: App) -> None:
+    """Programs of this machine that tests of what uses them need, from Debian's packages."""
+    lacking = [name for name in PROGRAMS if not shutil.which(name)]
+    if lacking:
+        command = script('apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"', "apt", *lacking)
+        with app.console.step(f"Install {', '.join(lacking)}"):
+            run_as_root(app.shell(), command, "what the tests need could not be installed")
 
 
 def _runs(suites: Sequence[str], keyword: str) -> Iterator[tuple[str, Iterator[list[str]]]]:

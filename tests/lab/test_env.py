@@ -94,7 +94,6 @@ def test_a_file_is_left_for_others_and_replaces_theirs_when_they_agree(
     assert "has this .env.prod already" in timetracker.inv("env.push", "--host", "sandbox").stderr
 
 
-@pytest.mark.skipif(shutil.which("age") is None, reason="age is not installed")
 def test_a_release_is_made_of_secrets_that_are_on_no_disk(
     timetracker: Project, released: RemoteHost, tmp_path: Path
 ) -> None:
