@@ -195,7 +195,7 @@ def test_a_backup_whose_cable_is_pulled_ends_on_both_sides(project: Project, rel
 
     terminal = Terminal(project, "db.backup", "--env", "prod", *AT)
     eventually(dumping)
-    released.run("docker", "update", "--cpus", "0.05", container)
+    released.run("docker", "update", "--cpus", "0.02", container)
     try:
         released.sh("iptables -I INPUT -p tcp --dport 22 -j DROP; iptables -I OUTPUT -p tcp --sport 22 -j DROP")
         try:
