@@ -26,6 +26,8 @@ class Outcome(StrEnum):
     DEPLOYED = "deployed"
     FAILED = "failed"
     """Nothing users see has changed."""
+    RETURNED = "returned"
+    """Its services had begun to be rolled over, and every one went back to what it was."""
     ROLLED_BACK = "rolled back"
     """An older release serves again, because somebody asked for it."""
     UPGRADED = "upgraded"

@@ -38,6 +38,8 @@ class Change:
     """What became of every service, seen when the change had ended."""
     stands: bool = False
     """Set when the release serves and nothing will take that back any more."""
+    returned: bool = False
+    """Set when what users had begun to get was taken back."""
     watch: Watch | None = None
     probes: Probes | None = None
     """What was seen from outside, once the watch has ended."""

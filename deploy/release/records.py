@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from deploy.model.deeds import deeds, parse_seen
 from deploy.model.errors import DeployError
 from deploy.model.journal import Entry, Outcome
+from deploy.model.settings import Engine
 from deploy.release.change import Change
 from deploy.release.lock import Hold
 from deploy.release.site import Site
@@ -50,7 +51,8 @@ def keep_journal(
         observe(change)
         reason = error.message if isinstance(error, DeployError) else type(error).__name__
         with contextlib.suppress(DeployError):  # the link may be what broke: the next change will find it unended
-            hold.append(end(success if change.stands else Outcome.FAILED, reason))
+            bad = Outcome.RETURNED if change.returned else Outcome.FAILED
+            hold.append(end(success if change.stands else bad, reason))
         raise
     observe(change)
     hold.append(end(success))
@@ -58,6 +60,8 @@ def keep_journal(
 
 def observe(change: Change) -> None:
     """See what became of every service, as long as the host can be asked: a change is not judged by that."""
+    if change.environment.engine == Engine.SWARM:
+        return  # what runs on its nodes is none of the manager's containers
     serving = change.record if change.stands else change.facts.live or change.record
     with contextlib.suppress(DeployError):
         done = change.site.shell.run(change.site.bare("observe.sh", change.site.layout.project))

@@ -12,7 +12,7 @@ from deploy.tasks.base import HOST_HELP, YES_HELP, task
 
 
 @task(
-    iterable=("host", "key", "allow"),
+    iterable=("host", "key", "allow", "label"),
     help={
         "host": f"{HOST_HELP} (default: this machine)",
         "environment": "whose folder to make there",
@@ -22,6 +22,10 @@ from deploy.tasks.base import HOST_HELP, YES_HELP, task
         "updates": "let the host install updates of its packages by itself",
         "firewall": "let nobody in but to SSH and the public ports of the stack; what Docker publishes is guarded too",
         "allow": "a port to let in besides, for example 8443 or 53/udp; repeatable",
+        "swarm": "join the hosts into one cluster, with a registry of its own; the first one leads",
+        "managers": "with --swarm: how many of the hosts manage it, from the first on (default: 1; odd numbers: 3, 5)",
+        "label": "with --swarm: HOST=KEY=VALUE, a label that placement constraints can ask for; repeatable",
+        "advertise": "with --swarm: the first host's address or interface in the cluster; else where it was reached",
         "yes": YES_HELP,
     },
 )
@@ -30,12 +34,16 @@ def setup(
     host: list[str],
     key: list[str],
     allow: list[str],
+    label: list[str],
     environment: str = "prod",
     user: str = "",
     *,
     sudo: bool = False,
     updates: bool = False,
     firewall: bool = False,
+    swarm: bool = False,
+    managers: int = 1,
+    advertise: str = "",
     yes: bool = False,
 ) -> None:
     """Install what is missing of Docker Engine, compose v2 and buildx, and start the engine; say what was done.
@@ -44,6 +52,13 @@ def setup(
     asked for, and after it was shown. Examples: inv host.setup --host root@app1;
     inv host.setup --host root@app1 --user deploy --updates --firewall
     """
+    if not swarm and (label or advertise or managers != 1):
+        raise UsageError("--managers, --label and --advertise are about a cluster", "add --swarm")
+    if swarm:
+        from deploy.tasks.cluster import set_up_cluster
+
+        set_up_cluster(app, host, environment, managers=managers, labels=label, advertise=advertise)
+        return
     from deploy.tasks.hardening import Hardening
 
     more = Hardening.of(

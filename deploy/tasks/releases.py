@@ -9,6 +9,7 @@ from typing import Any
 from invoke.tasks import Task
 
 from deploy.model.errors import UsageError
+from deploy.model.settings import Engine
 from deploy.tasks.app import App
 from deploy.tasks.base import HOST_HELP, JSON_HELP, YES_HELP, message_of, task, whole
 from deploy.ui.reports import seen
@@ -30,6 +31,16 @@ def release_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  #
         from deploy.tasks.rollout import plans_for
 
         environment = app.settings.environment(name)
+        if environment.engine == Engine.SWARM:
+            from deploy.tasks.swarm import plan_for
+
+            one = plan_for(app, environment, host)
+            if json:
+                app.console.json([one.to_json()])
+                return
+            show_plan(app, one, app.console.data)
+            app.console.say(f"Next: inv {name}.deploy carries this out.")
+            return
         plans = plans_for(app, environment, app.hosts(environment, host), skip=skip_unreachable)
         if json:
             app.console.json([one.to_json() for one in plans])
@@ -91,6 +102,16 @@ def release_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  #
         )
         if not app.dry:
             app.require_engine(yes=yes)
+        if environment.engine == Engine.SWARM:
+            from deploy.tasks import swarm
+
+            for option, given in (("--wave", wave), ("--parallel", parallel), ("--no-proof", no_proof)):
+                if given:
+                    swarm.refuse(environment, option)
+            if rehearse:
+                swarm.refuse(environment, "--rehearse")
+            swarm.deploy_to(app, environment, host, wanted)
+            return
         deploy_to(app, environment, app.hosts(environment, host), wanted)
 
     @task(
@@ -112,6 +133,13 @@ def release_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  #
         from deploy.release.rollback import choose, migrations_since, require_schema, roll_back
 
         environment = app.settings.environment(name)
+        if environment.engine == Engine.SWARM:
+            from deploy.tasks import swarm
+
+            if reverse_migrations:
+                swarm.refuse(environment, "--reverse-migrations")
+            swarm.roll_back(app, environment, host, to, yes=yes)
+            return
         for spec in app.hosts(environment, host):
             with app.site(environment, spec) as site:
                 facts = site.facts()

@@ -23,7 +23,7 @@ def changes(facts: Facts) -> Iterator[tuple[Entry, str, bool]]:
     for entry in reversed(facts.journal):
         if entry.outcome == Outcome.STARTED and entry != broken:
             continue
-        serves = not marked and live is not None and entry.release == live.id and entry.outcome != Outcome.FAILED
+        serves = not marked and live is not None and entry.release == live.id and entry.outcome not in {Outcome.FAILED, Outcome.RETURNED}
         marked = marked or serves
         yield entry, unended if entry == broken else str(entry.outcome), serves
 

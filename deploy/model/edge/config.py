@@ -33,7 +33,7 @@ _CIPHERS = (
     "ECDHE-ECDSA-CHACHA20-POLY1305",
     "ECDHE-RSA-CHACHA20-POLY1305",
 )
-_HEADER = f"""\
+HEADER = f"""\
 # Written by Windlass; changes are lost with the next switch.
 global
   stats socket ipv4@127.0.0.1:{ADMIN_PORT} level admin
@@ -83,7 +83,7 @@ _HTTP_LOG = (
     '  log-format "%[request_date,utime(%Y-%m-%dT%H:%M:%SZ)] %ci %HM %[var(txn.scheme)]://%[var(txn.host)]%HPO%HQ '
     '%ST %B bytes %Ta ms %b/%s %ts"\n'
 )
-_TCP_LOG = '  log-format "%[accept_date,utime(%Y-%m-%dT%H:%M:%SZ)] %ci tcp %f %B bytes %Tt ms %b/%s %ts"\n'
+TCP_LOG = '  log-format "%[accept_date,utime(%Y-%m-%dT%H:%M:%SZ)] %ci tcp %f %B bytes %Tt ms %b/%s %ts"\n'
 _TO_HTTPS = (
     "  http-request redirect code 308 location https://%[req.hdr(host),host_only]%[pathq] if secured !from_here\n"
 )
@@ -94,7 +94,7 @@ _FROM_HERE = "  acl from_here src 127.0.0.1\n"
 
 def render_config(state: EdgeState, layout: HostLayout) -> str:
     """`haproxy.cfg` for a state."""
-    parts = [_HEADER]
+    parts = [HEADER]
     for number, listener in enumerate(state.listeners):
         mode = "http" if listener.port.http else "tcp"
         parts.append(_frontend(listener, FIRST_PORT + number, state.tls))
@@ -115,16 +115,16 @@ def _frontend(listener: Listener, port: int, tls: Tls | None) -> str:
     choice = f"  use_backend %[str(live),map_str({MAP},{NONE})]_{listener.name}\n"
     if not listener.port.http:
         return (
-            f"{head}  mode tcp\n  bind :{port}\n{_TCP_LOG}{_MAINTENANCE}"
+            f"{head}  mode tcp\n  bind :{port}\n{TCP_LOG}{_MAINTENANCE}"
             f"  tcp-request content reject if maintenance\n{choice}"
         )
     redirected = tls is not None and listener.port.published == HTTP_PORT
     return (
-        f"{head}  mode http\n  bind :{port}\n{_described('http')}{_FROM_HERE}"
+        f"{head}  mode http\n  bind :{port}\n{described('http')}{_FROM_HERE}"
         + (_challenges(tls) if tls and redirected else "")
         + _in_maintenance([listener.health_path])
         + (_TO_HTTPS if redirected else "")
-        + _forwarded("http", listener.port.published)
+        + forwarded("http", listener.port.published)
         + ("  use_backend acme if challenge\n" if redirected else "")
         + choice
     )  # fmt: skip
@@ -140,18 +140,18 @@ def _secure(state: EdgeState, tls: Tls, layout: HostLayout) -> Iterator[str]:
     )
     yield (
         f"frontend secure\n  mode http\n  bind :{SECURE_PORT} ssl {certificates} alpn h2,http/1.1\n"
-        + _described("https")
+        + described("https")
         + _FROM_HERE
         + _named(tls)
         + "  http-request return status 421 content-type text/plain string \"This name is not known here.\\n\" "
         "if !named\n"
         + _in_maintenance(_paths(state, tls))
-        + _forwarded("https", HTTPS_PORT)
+        + forwarded("https", HTTPS_PORT)
         + served
     )  # fmt: skip
     if not answers_plain_http(state.listeners):
         yield (
-            f"frontend plain\n  mode http\n  bind :{PLAIN_PORT}\n{_described('http')}{_FROM_HERE}"
+            f"frontend plain\n  mode http\n  bind :{PLAIN_PORT}\n{described('http')}{_FROM_HERE}"
             + _challenges(tls)
             + _TO_HTTPS
             + "  http-request return status 503 content-type text/plain string \"Only HTTPS is answered here.\\n\" "
@@ -171,7 +171,7 @@ def _paths(state: EdgeState, tls: Tls) -> set[str]:
     return {listener.health_path for listener in found if listener}
 
 
-def _described(scheme: str) -> str:
+def described(scheme: str) -> str:
     """What the access log needs to remember of a request."""
     return (
         f"{_HTTP_LOG}  http-request set-var(txn.scheme) str({scheme})\n"
@@ -213,7 +213,7 @@ def _in_maintenance(health_paths: Iterable[str]) -> str:
     )
 
 
-def _forwarded(scheme: str, port: int) -> str:
+def forwarded(scheme: str, port: int) -> str:
     """Nobody before the edge is trusted: what a request says of its own way is replaced."""
     return (
         "  http-request del-header Forwarded\n"

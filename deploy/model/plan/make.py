@@ -46,7 +46,7 @@ def make_plan(wanted: Wanted, facts: Facts, layout: HostLayout) -> Plan:
         push=push,
         push_bytes=wanted.lacked_bytes,
         migrate=wanted.migrating if changing else (),
-        migrations=dict(_migrations(wanted, live)) if changing else {},
+        migrations=dict(new_migrations(wanted, live)) if changing else {},
         found=wanted.found if changing else (),
         by_hand=tuple(sorted({one.service for one in facts.by_hand(layout)})),
         leftovers=tuple(_leftovers(facts, layout)),
@@ -58,7 +58,7 @@ def make_plan(wanted: Wanted, facts: Facts, layout: HostLayout) -> Plan:
     )
 
 
-def _migrations(wanted: Wanted, live: ReleaseRecord | None) -> Iterator[tuple[str, tuple[str, ...]]]:
+def new_migrations(wanted: Wanted, live: ReleaseRecord | None) -> Iterator[tuple[str, tuple[str, ...]]]:
     for name in wanted.migrating:
         names = wanted.record.services[name].migrations
         before = live.services[name].migrations if live and name in live.services else ()

@@ -1,12 +1,23 @@
 """What `invoke.yaml` says under `deploy:`, checked and typed."""
 
 from deploy.model.settings.parse import environment_names, parse_settings, slug
-from deploy.model.settings.values import LOCAL, Acme, Encryption, Environment, KeepFree, Offsite, Scanning, Settings
+from deploy.model.settings.values import (
+    LOCAL,
+    Acme,
+    Encryption,
+    Engine,
+    Environment,
+    KeepFree,
+    Offsite,
+    Scanning,
+    Settings,
+)
 
 __all__ = [
     "LOCAL",
     "Acme",
     "Encryption",
+    "Engine",
     "Environment",
     "KeepFree",
     "Offsite",

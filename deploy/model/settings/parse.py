@@ -15,7 +15,17 @@ from deploy.model.retention import Retention
 from deploy.model.scan import NEVER, THRESHOLDS
 from deploy.model.schedule import DrillEvery, Notify, Schedule, parse_times
 from deploy.model.settings.secrets import parse_secrets
-from deploy.model.settings.values import LOCAL, Acme, Encryption, Environment, KeepFree, Offsite, Scanning, Settings
+from deploy.model.settings.values import (
+    LOCAL,
+    Acme,
+    Encryption,
+    Engine,
+    Environment,
+    KeepFree,
+    Offsite,
+    Scanning,
+    Settings,
+)
 from deploy.model.waves import AT_ONCE, CANARY, Wave, parse_waves
 
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
@@ -56,6 +66,7 @@ KEYS = {
         "rehearse",
         "mask",
         "data_from",
+        "engine",
         "waves",
         "parallel",
         "builder",
@@ -156,6 +167,7 @@ def _environment(name: str, raw: Any, project: str, stack: str, source: str) -> 
         notify=_notify(raw.get("notify"), f"{where}.notify", source),
         mask=_masks(raw.get("mask"), f"{source}: deploy.{where}.mask"),
         data_from=_texts(raw, "data_from", source, where),
+        engine=_engine(_text(raw, "engine", Engine.COMPOSE, source, where), f"{source}: deploy.{where}.engine"),
         waves=_waves(raw.get("waves"), f"{source}: deploy.{where}.waves"),
         parallel=_count(raw, "parallel", AT_ONCE, source, where, least=1),
         builder=_builder(raw, where, source),
@@ -165,6 +177,12 @@ def _environment(name: str, raw: Any, project: str, stack: str, source: str) -> 
         sudo=_boolean(raw, "sudo", source, where),
         scan=_scan(raw.get("scan"), f"{where}.scan", source),
     )
+
+
+def _engine(text: str, where: str) -> Engine:
+    if text not in [*Engine]:
+        raise UsageError(f"{where}: '{text}' is no engine", nearest(text, [*Engine]))
+    return Engine(text)
 
 
 def _masks(raw: Any, where: str) -> dict[str, dict[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path, PurePosixPath
 
 from deploy.model.command import Command
@@ -66,6 +67,15 @@ class Offsite:
     """How long restic may move nothing before it is ended, in seconds."""
 
 
+class Engine(StrEnum):
+    """What runs an environment's containers."""
+
+    COMPOSE = "compose"
+    """Each host by itself."""
+    SWARM = "swarm"
+    """One cluster, which the hosts are managers of."""
+
+
 @dataclass(frozen=True)
 class Scanning:
     """What is asked of scanners of images, where there are any."""
@@ -124,6 +134,7 @@ class Environment:
     """Tables and their columns that `db.pull` replaces by an SQL expression each, before anything leaves the host."""
     data_from: tuple[str, ...] = ()
     """Environments whose databases may replace this one's (`db.clone`, `db.push`)."""
+    engine: Engine = Engine.COMPOSE
     waves: tuple[Wave, ...] = CANARY
     """How many hosts are released together, first and after that."""
     parallel: int = AT_ONCE

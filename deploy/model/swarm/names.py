@@ -1,0 +1,41 @@
+"""How the stacks, networks and labels of a project are called on a cluster."""
+
+from __future__ import annotations
+
+RELEASE = "windlass.release"
+"""Label of a service: the release that its definition came with."""
+MOST_BYTES = 500_000
+"""How large a config or a secret of a cluster may be, in bytes."""
+
+
+def app_stack(project: str) -> str:
+    """The stack of what every release brings, updated in place."""
+    return project
+
+
+def data_stack(project: str) -> str:
+    """The stack of what lives on."""
+    return f"{project}-data"
+
+
+def edge_stack(project: str) -> str:
+    return f"{project}-edge"
+
+
+def stacks(project: str) -> tuple[str, ...]:
+    return app_stack(project), data_stack(project), edge_stack(project)
+
+
+def service_name(stack: str, service: str) -> str:
+    """The name that a service of a stack has in the whole cluster."""
+    return f"{stack}_{service}"
+
+
+def network(project: str, name: str) -> str:
+    """A network of the compose files, made once for all stacks of the project."""
+    return f"{project}_{name}"
+
+
+def data_label(project: str) -> str:
+    """The label of the node that keeps the project's volumes and folders."""
+    return f"windlass.data.{project}"

@@ -1,0 +1,145 @@
+"""The plan of a deploy to a cluster: the same value as for one host, with what a rolling update means for users."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from deploy.model.edge import IMAGE as EDGE_IMAGE
+from deploy.model.edge import listeners_of
+from deploy.model.facts import Facts
+from deploy.model.fingerprint import changed_parts
+from deploy.model.journal import interrupted, replacing_s
+from deploy.model.kinds import Kind
+from deploy.model.layout import HostLayout
+from deploy.model.plan import Action, EdgeAction, Plan, ServicePlan, Wanted
+from deploy.model.plan.make import new_migrations
+from deploy.model.release import ReleaseRecord
+from deploy.model.swarm import names
+from deploy.model.swarm.edge import edge_config
+from deploy.model.swarm.found import Cluster
+
+
+def make_swarm_plan(wanted: Wanted, facts: Facts, cluster: Cluster, layout: HostLayout) -> Plan:
+    """The plan that turns a cluster as found into what is wanted. What does not change is left alone."""
+    record, live = wanted.record, facts.live
+    data = tuple(_data(record, facts, cluster, layout))
+    services = tuple(_services(record, live, cluster, layout.project))
+    edge = _edge(record, live, cluster, layout.project)
+    changing = any(one.action != Action.KEEP for one in (*services, *data)) or edge != EdgeAction.NONE
+    needed = [*(one.image for one in record.services.values()), *([EDGE_IMAGE] if record.public else [])]
+    push = tuple(image for image in dict.fromkeys(needed) if image not in facts.images)
+    build = tuple(
+        name
+        for name, one in record.services.items()
+        if one.source.startswith("build:") and one.image in push and one.image not in wanted.built_here
+    )
+    return Plan(
+        host=facts.host,
+        project=layout.project,
+        release=record.id,
+        previous=live.id if live else "",
+        services=services,
+        data=data,
+        edge=edge,
+        ports=tuple(str(one.port) for one in listeners_of(record)),
+        ports_before=tuple(str(one.port) for one in listeners_of(live)) if live else (),
+        build=build,
+        push=push,
+        push_bytes=wanted.lacked_bytes,
+        migrate=wanted.migrating if changing else (),
+        migrations=dict(new_migrations(wanted, live)) if changing else {},
+        found=wanted.found if changing else (),
+        by_hand=(),
+        leftovers=tuple(_leftovers(facts)),
+        gaps=tuple(_gaps(services, data, edge, record, live)),
+        warnings=wanted.warnings,
+    )
+
+
+def _services(
+    record: ReleaseRecord, live: ReleaseRecord | None, cluster: Cluster, project: str
+) -> Iterator[ServicePlan]:
+    stack = names.app_stack(project)
+    for name, service in record.services.items():
+        if service.kind == Kind.DATA:
+            continue
+        before = live.services.get(name) if live else None
+        there = cluster.service(stack, name)
+        if live is None or before is None:
+            yield ServicePlan(name, service.kind, Action.CREATE, ("new service" if live else "first release",))
+        elif parts := changed_parts(before.parts, service.parts):
+            yield ServicePlan(name, service.kind, Action.REPLACE if there else Action.CREATE, parts)
+        elif service.kind == Kind.JOB:
+            yield ServicePlan(name, service.kind, Action.KEEP)
+        elif there is None:
+            yield ServicePlan(name, service.kind, Action.CREATE, ("not in the cluster",))
+        elif there.release != live.id:
+            yield ServicePlan(name, service.kind, Action.REPLACE, (f"left by {there.release or 'somebody'}",))
+        elif there.update in {"paused", "rollback_paused"}:
+            yield ServicePlan(name, service.kind, Action.REPLACE, ("its last update was given up half-way",))
+        else:
+            yield ServicePlan(name, service.kind, Action.KEEP)
+    gone = [name for name, one in (live.services if live else {}).items() if one.kind != Kind.DATA]
+    for name in gone:
+        if name not in record.services and live:
+            yield ServicePlan(name, live.services[name].kind, Action.REMOVE, ("no longer in the stack",))
+
+
+def _data(record: ReleaseRecord, facts: Facts, cluster: Cluster, layout: HostLayout) -> Iterator[ServicePlan]:
+    stack = names.data_stack(layout.project)
+    for name, service in record.services.items():
+        if service.kind != Kind.DATA:
+            continue
+        known: Mapping[str, str] | None = facts.data.get(name)
+        there = cluster.service(stack, name)
+        if known is None:
+            yield ServicePlan(name, service.kind, Action.CREATE, ("first release",))
+        elif there is None:
+            yield ServicePlan(name, service.kind, Action.CREATE, ("not in the cluster",))
+        elif parts := changed_parts(known, service.parts):
+            gap = replacing_s(facts.journal, name)
+            yield ServicePlan(name, service.kind, Action.REPLACE, parts, gap_s=gap)
+        else:
+            yield ServicePlan(name, service.kind, Action.KEEP)
+    for name in facts.data:
+        if name not in record.services or record.services[name].kind != Kind.DATA:
+            yield ServicePlan(name, Kind.DATA, Action.REMOVE, ("no longer in the stack; its volumes stay",))
+
+
+def _edge(record: ReleaseRecord, live: ReleaseRecord | None, cluster: Cluster, project: str) -> EdgeAction:
+    if not record.public:
+        return EdgeAction.NONE
+    if live is None or not live.public or cluster.service(names.edge_stack(project), "edge") is None:
+        return EdgeAction.START
+    return EdgeAction.NONE if edge_config(record, project) == edge_config(live, project) else EdgeAction.RECREATE
+
+
+def _gaps(
+    services: tuple[ServicePlan, ...],
+    data: tuple[ServicePlan, ...],
+    edge: EdgeAction,
+    record: ReleaseRecord,
+    live: ReleaseRecord | None,
+) -> Iterator[str]:
+    for one in data:
+        if one.action == Action.REPLACE:
+            last = f", which took {one.gap_s:.0f} s the last time" if one.gap_s else ""
+            yield f"{one.name} is replaced: requests that need it fail until it is healthy again{last}"
+        if one.action == Action.REMOVE:
+            yield f"{one.name} is removed: requests that need it fail"
+    if edge == EdgeAction.RECREATE:
+        yield "the edge is replaced, node by node: refused connections at each for a few seconds"
+    rolling = [one.name for one in services if one.action == Action.REPLACE]
+    if live and any(not record.services[name].exclusive for name in rolling):
+        yield (
+            f"{', '.join(rolling)} roll, container by container: until that has ended, requests are answered by both "
+            "versions, which share the data"
+        )
+    for name in rolling:
+        if record.services[name].exclusive:
+            yield f"{name} stops before its new version starts: {record.services[name].exclusive}"
+
+
+def _leftovers(facts: Facts) -> Iterator[str]:
+    if broken := interrupted(facts.journal):
+        yield f"{broken.by} began {broken.release} and never ended: services may be of both versions"

@@ -1,0 +1,34 @@
+# Tells what a cluster and a project's stacks on it are like, for a manager to run. Reads only.
+#
+#   swarm-look.sh STACK...
+#
+# Sections start with a line "@@name"; docker's own JSON in between, which holds the values of secrets: for
+# deploy/model/swarm/found.py, and nothing to be shown.
+set -eu
+
+section() { printf '\n@@%s\n' "$*"; }
+# The engine forgets tasks and nodes while we ask: what is gone is no error.
+inspect() { if [ $# -gt 1 ]; then docker "$@" 2>/dev/null || true; fi; }
+
+section about
+kernel=/lib/modules/$(uname -r)
+if [ -d /proc/sys/net/ipv4/vs ] || grep -qs '/ip_vs\.ko' "$kernel/modules.dep" "$kernel/modules.builtin"; then printf 'ip_vs\n'; fi
+if docker service inspect windlass-registry_registry >/dev/null 2>&1; then printf 'registry\n'; fi
+section nodes
+# shellcheck disable=SC2046
+inspect node inspect $(docker node ls --quiet)
+services=
+for stack in "$@"; do
+    services="$services $(docker service ls --quiet --filter "label=com.docker.stack.namespace=$stack" | tr '\n' ' ')"
+done
+section services
+# shellcheck disable=SC2086
+if [ -n "$(printf '%s' $services)" ]; then inspect service inspect $services; fi
+section tasks
+if [ -n "$(printf '%s' "$services" | tr -d ' ')" ]; then
+    # shellcheck disable=SC2086
+    tasks=$(docker service ps --quiet --no-trunc $services 2>/dev/null || true)
+    # shellcheck disable=SC2086
+    if [ -n "$tasks" ]; then inspect inspect --type task $tasks; fi
+fi
+section end

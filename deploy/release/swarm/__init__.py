@@ -1,0 +1,1 @@
+"""A project on a cluster: Docker Swarm as the engine."""

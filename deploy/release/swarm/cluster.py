@@ -1,0 +1,163 @@
+"""Joining machines into a cluster, and giving it a registry of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tarfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from deploy.engine.bases import BaseImages
+from deploy.model.command import Command
+from deploy.model.edge import IMAGE as PROXY_IMAGE
+from deploy.model.errors import DeployError
+from deploy.model.swarm.node import Membership, parse_membership
+from deploy.model.swarm.registry import REGISTRY_IMAGE, SECRETS, STACK, registry_files, registry_stack
+from deploy.model.swarm.progress import Watch
+from deploy.push.send import push_images
+from deploy.release.push import receiver
+from deploy.release.site import Site
+from deploy.release.stage import add_text
+from deploy.release.swarm.certificates import registry_secrets
+from deploy.release.swarm.roll import settle
+from deploy.shell import LocalShell, Shell
+from deploy.ui import Console
+
+READY_TIMEOUT_S = 120.0
+SECRET_MODE = 0o600
+
+
+@dataclass(frozen=True)
+class Joined:
+    """One machine of a cluster, and whether it was in it before."""
+
+    spec: str
+    membership: Membership
+    new: bool
+
+
+def membership(site: Site) -> Membership:
+    """How a machine stands to a cluster now."""
+    return parse_membership(site.shell.run(site.bare("swarm-node.sh")).stdout)
+
+
+def join(sites: Mapping[str, Site], managers: int, advertise: str, console: Console) -> Sequence[Joined]:
+    """Make one cluster of machines, the first `managers` of which manage it; the first is asked for everything.
+
+    Those that are in it already stay as they are. Raises DeployError for one that is in another cluster.
+    """
+    found = {spec: membership(site) for spec, site in sites.items()}
+    first = next(iter(sites))
+    lead = found[first]
+    if lead.inside and not lead.manager:
+        raise DeployError(
+            f"{first} is in a cluster and does not manage it", "name a manager first, or let it leave: docker swarm leave"
+        )
+    if not lead.inside:
+        with console.step(f"Make {first} the first manager") as step:
+            address = advertise or _reached(first, lead)
+            sites[first].shell.run(Command("docker", "swarm", "init", "--advertise-addr", address))
+            lead = membership(sites[first])
+            step.result = lead.address
+    known = sites[first].shell.run(Command("docker", "node", "ls", "--quiet")).stdout.split()
+    joined = [Joined(first, lead, new=not found[first].inside)]
+    for number, (spec, site) in enumerate(sites.items()):
+        if spec == first:
+            continue
+        if found[spec].inside and found[spec].node not in known:
+            raise DeployError(
+                f"{spec} is in another cluster than {first}", f"let it leave that one first: docker swarm leave, on {spec}"
+            )
+        role = "manager" if number < managers else "worker"
+        if not found[spec].inside:
+            with console.step(f"Join {spec} as a {role}") as step:
+                _join(sites[first], site, role, lead.address, _reached(spec, found[spec]))
+                step.result = membership(site).address
+        joined.append(Joined(spec, membership(site), new=not found[spec].inside))
+    return joined
+
+
+def _reached(spec: str, one: Membership) -> str:
+    if not one.reached:
+        raise DeployError(f"{spec}: its own address cannot be told", "name it, or its interface: --advertise eth1")
+    return one.reached
+
+
+def _join(lead: Site, site: Site, role: str, manager: str, own: str) -> None:
+    token = lead.shell.run(Command("docker", "swarm", "join-token", "--quiet", role)).stdout.strip()
+    address = f"[{manager}]" if ":" in manager else manager
+    site.shell.run(site.bare("swarm-join.sh", own, address), stdin=f"{token}\n".encode())
+
+
+def label(lead: Site, joined: Sequence[Joined], labels: Mapping[str, Mapping[str, str]]) -> None:
+    """Set labels of nodes; those that they have besides stay."""
+    for one in joined:
+        if pairs := labels.get(one.spec):
+            words = Command("docker", "node", "update")
+            words = words.each("--label-add", (f"{key}={value}" for key, value in pairs.items()))
+            lead.shell.run(words.then(one.membership.node))
+
+
+def bring_images(sites: Mapping[str, Site], local: LocalShell, console: Console, root: object) -> None:
+    """Have the registry's image on the first machine and the door's on all: there is no registry yet to take them from."""
+    from pathlib import Path
+
+    BaseImages(local, console, Path(str(root))).ensure([REGISTRY_IMAGE, PROXY_IMAGE])
+    for number, (spec, site) in enumerate(sites.items()):
+        wanted = [PROXY_IMAGE, *([REGISTRY_IMAGE] if number == 0 else [])]
+        facts = site.facts()
+        if absent := [image for image in wanted if image not in facts.images]:
+            with console.step(f"Bring {', '.join(absent)} to {spec}") as step:
+                push_images(local, receiver(site, facts), absent, step, earlier={})
+
+
+def start_registry(lead: Site, one: Membership, console: Console) -> None:
+    """See that the cluster has its registry, on the node that leads; one that stands as it should is left alone."""
+    public = registry_files(one.address, {})
+    shape = registry_stack(one.node, one.address, dict.fromkeys((*public, *SECRETS), ""), "")
+    definition = hashlib.sha256(json.dumps([shape, public]).encode()).hexdigest()[:16]
+    if _definition(lead.shell) == definition:
+        return
+    with console.step("Start the cluster's registry") as step:
+        files = registry_files(one.address, registry_secrets())
+        digests = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()}
+        document = registry_stack(one.node, one.address, digests, definition)
+        archive = _packed(files | {"stack.json": json.dumps(document)})
+        lead.shell.run(lead.bare("swarm-stack.sh", STACK), stdin=archive, on_line=step.show)
+        settle(lead, Watch(STACK), step)
+        step.result = f"on {one.hostname}"
+
+
+def _definition(shell: Shell) -> str:
+    """The digest that the registry's service carries; empty where there is none."""
+    form = '{{index .Spec.Labels "windlass.definition"}}'
+    done = shell.run(Command("docker", "service", "inspect", "--format", form, f"{STACK}_registry"), check=False)
+    return done.stdout.strip() if done.ok else ""
+
+
+def _packed(files: Mapping[str, str]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for name, text in files.items():
+            add_text(archive, name, text, SECRET_MODE)
+    return buffer.getvalue()
+
+
+def await_registry(sites: Mapping[str, Site], console: Console) -> None:
+    """Wait until the registry answers on every machine. Raises DeployError for one on which it does not."""
+    with console.step("Wait until every node reaches the registry") as step:
+        until = time.monotonic() + READY_TIMEOUT_S
+        for spec, site in sites.items():
+            step.show(spec)
+            while not site.shell.run(site.bare("swarm-door.sh"), check=False).ok:
+                if time.monotonic() > until:
+                    logs = site.shell.run(Command("docker", "service", "ps", "--no-trunc", f"{STACK}_door"), check=False)
+                    raise DeployError(
+                        f"{spec}: the cluster's registry does not answer there",
+                        "can it reach the first node's TCP port 5578?",
+                        details=logs.stdout,
+                    )
+                time.sleep(1)

@@ -1,0 +1,167 @@
+"""Deploying a stack and waiting until the cluster has done it: `docker stack deploy` itself waits for nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from deploy.model.command import Command
+from deploy.model.errors import CommandError, DeployError
+from deploy.model.journal import DATA_STEP
+from deploy.model.swarm import names
+from deploy.model.swarm.found import Cluster
+from deploy.model.swarm.progress import Judgement, Progress, Watch
+from deploy.release.site import Site
+from deploy.release.steps import Action
+from deploy.release.swarm.change import SwarmChange, look
+from deploy.ui import Step
+from deploy.ui.units import count
+
+EVERY_S = 1.0
+QUIET_S = 180.0
+"""How long nothing may move before a rolling update counts as stuck."""
+SETTLE_S = 5.0
+"""How long what was made anew must have been as it should be."""
+LOG_LINES = 25
+
+
+def up(site: Site, release: str, part: str, stack: str, step: Step) -> None:
+    """Tell the cluster what a release's stack is to be."""
+    try:
+        site.run("swarm-up.sh", str(site.layout.root), release, part, stack, on_line=step.show)
+    except CommandError as error:
+        raise DeployError(
+            f"{site.shell.name}: the cluster does not take the stack {stack}",
+            "mend what it names, then deploy again",
+            details=error.stderr,
+        ) from error
+
+
+def settle(site: Site, watch: Watch, step: Step, *, quiet_s: float = QUIET_S) -> tuple[Judgement, ...]:
+    """Wait until every service of a stack is as it should be, and was so for a moment.
+
+    Raises DeployError naming those that will not get there, with what their last containers wrote.
+    """
+    moved, before, since = time.monotonic(), "", 0.0
+    while True:
+        cluster = look(site, watch.stack)
+        found = watch.judge(cluster)
+        told = ", ".join(f"{one.service} {one.words}" for one in found)
+        step.show(told)
+        now = time.monotonic()
+        if told != before:
+            moved, before = now, told
+        broken = [one for one in found if one.progress == Progress.BROKEN]
+        if broken:
+            raise _failed(site, watch.stack, cluster, broken)
+        rolling = [one for one in found if one.progress != Progress.DONE]
+        if rolling:
+            since = 0.0
+            if now - moved > quiet_s:
+                raise _failed(site, watch.stack, cluster, rolling)
+        else:
+            since = since or now
+            if now - since >= SETTLE_S or all(_updated(cluster, watch.stack, one) for one in found):
+                return found
+        time.sleep(EVERY_S)
+
+
+def _updated(cluster: Cluster, stack: str, one: Judgement) -> bool:
+    """Whether the cluster has watched it already: it does so at the end of every update."""
+    service = cluster.service(stack, one.service)
+    return service is not None and service.update == "completed"
+
+
+def _failed(site: Site, stack: str, cluster: Cluster, services: list[Judgement]) -> DeployError:
+    logs = []
+    for one in services:
+        service = cluster.service(stack, one.service)
+        tasks = [task for task in cluster.tasks_of(service) if task.broke or not task.running] if service else []
+        for task in tasks[-1:]:
+            where = cluster.hostname(task.node) if task.node else "no node"
+            words = Command("docker", "service", "logs", "--raw", "--tail", LOG_LINES, task.id)
+            done = site.shell.run(words, check=False, timeout_s=20)
+            said = f"{done.stdout}{done.stderr}".rstrip()
+            logs.append(f"{one.service} on {where}: {task.error or task.state}\n{said}".rstrip())
+    named = ", ".join(f"{one.service} ({one.words})" for one in services)
+    return DeployError(
+        f"{site.shell.name}: these did not become what they should: {named}",
+        "mend it and deploy again",
+        details="\n\n".join(logs),
+    )
+
+
+class LastingUp(Action):
+    """Brings the data services to what the release has them as. Never undone, as on one host."""
+
+    title = DATA_STEP
+
+    def __init__(self, change: SwarmChange) -> None:
+        self._change = change
+
+    def run(self, step: Step) -> None:
+        change, site = self._change, self._change.site
+        stack = names.data_stack(site.layout.project)
+        up(site, change.record.id, "data", stack, step)
+        found = settle(site, watch_for(change.cluster, stack, {}), step)
+        site.run("swarm-stands.sh", str(site.layout.root), change.record.id)
+        step.result = count(len(found), "service")
+
+
+class Roll(Action):
+    """Updates the services in place, those that differ; all of them go back to the release before when one fails."""
+
+    title = "Roll the services over"
+
+    def __init__(self, change: SwarmChange, needs: Mapping[str, frozenset[str]]) -> None:
+        self._change = change
+        self._needs = needs
+
+    def run(self, step: Step) -> None:
+        change, site = self._change, self._change.site
+        stack = names.app_stack(site.layout.project)
+        up(site, change.record.id, "app", stack, step)
+        found = settle(site, watch_for(change.cluster, stack, self._needs), step)
+        step.result = ", ".join(f"{one.service} {one.words}" for one in found)
+
+    def undo(self) -> None:
+        return_to(self._change, "app", names.app_stack(self._change.site.layout.project), self._needs)
+
+
+class EdgeUp(Action):
+    """Sees that the edge runs on every node with the release's ports. Without a change to these nothing happens."""
+
+    title = "Prepare the edge"
+
+    def __init__(self, change: SwarmChange) -> None:
+        self._change = change
+
+    def run(self, step: Step) -> None:
+        change, site = self._change, self._change.site
+        stack = names.edge_stack(site.layout.project)
+        up(site, change.record.id, "edge", stack, step)
+        found = settle(site, watch_for(change.cluster, stack, {}), step)
+        ports = ", ".join(str(one.port) for one in change.record.public)
+        step.result = f"{ports} on {found[0].words} nodes" if found else ports
+
+    def undo(self) -> None:
+        return_to(self._change, "edge", names.edge_stack(self._change.site.layout.project), {})
+
+
+def watch_for(cluster: Cluster, stack: str, needs: Mapping[str, frozenset[str]]) -> Watch:
+    """What failed before does not count."""
+    return Watch(stack, needs, frozenset(task.id for task in cluster.tasks if task.broke))
+
+
+def return_to(change: SwarmChange, part: str, stack: str, needs: Mapping[str, frozenset[str]]) -> None:
+    """Make a stack what the release before had it as; nothing of it stays where there was none."""
+    site, before = change.site, change.previous
+    if before is None or (part == "edge" and not before.public):
+        site.run("swarm-down.sh", stack)
+        return
+    step = Step("Return")
+    up(site, before.id, part, stack, step)
+    settle(site, watch_for(look(site, stack), stack, needs), step, quiet_s=QUIET_S / 2)
+    if part == "app":
+        change.returned = True
+
