@@ -15,6 +15,8 @@ from deploy.model.places import Places
 from deploy.model.plan import Action, Definitions, FileText, Masking, Plan, with_details
 from deploy.model.release import ReleaseRecord
 from deploy.model.render import FILES_LABEL, render_data, render_release
+from deploy.model.settings import Engine
+from deploy.model.swarm.render import render_once
 from deploy.release.prepare import Prepared
 from deploy.release.site import Site
 
@@ -74,7 +76,8 @@ def _on_host(site: Site, live: ReleaseRecord, paths: Mapping[str, Kind]) -> Defi
 def _here(prepared: Prepared, layout: HostLayout, paths: Iterable[str]) -> Definitions:
     record, places = prepared.record, prepared.places
     images = {name: service.image for name, service in record.services.items()}
-    app = render_release(prepared.stack, images, layout, record.id, places)
+    render = render_once if prepared.environment.engine == Engine.SWARM else render_release
+    app = render(prepared.stack, images, layout, record.id, places)
     data = render_data(prepared.stack, images, layout, places)
     return Definitions(
         release=_document(json.dumps(app.document), record.id, layout),

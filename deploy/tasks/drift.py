@@ -7,6 +7,7 @@ from typing import Any
 from invoke.tasks import Task
 
 from deploy.model.errors import DeployError, UsageError
+from deploy.tasks import swarm
 from deploy.tasks.app import App
 from deploy.tasks.base import HOST_HELP, JSON_HELP, task
 from deploy.ui.units import count
@@ -23,6 +24,7 @@ def drift_task(name: str) -> Task[Any]:
         Example: inv prod.drift --host deploy@app1.example.com
         """
         environment = app.settings.environment(name)
+        swarm.refuse_on(environment, f"{name}.drift")
         documents = []
         found = 0
         for spec in app.hosts(environment, host):

@@ -9,7 +9,9 @@ from invoke.tasks import Task
 from deploy.model.errors import DeployError, UsageError
 from deploy.model.facts import Facts
 from deploy.model.options import split_command
+from deploy.model.settings import Engine
 from deploy.model.stack import one_service
+from deploy.tasks import swarm
 from deploy.tasks.app import App
 from deploy.tasks.base import HOST_HELP, JSON_HELP, YES_HELP, message_of, tail_of, task
 from deploy.tasks.hosts import visit
@@ -33,7 +35,10 @@ def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # on
         from deploy.tasks.status import show_status
 
         environment = app.settings.environment(name)
-        show_status(app, environment, app.hosts(environment, host), as_json=json)
+        if environment.engine == Engine.SWARM:
+            swarm.status(app, environment, host, json=json)
+        else:
+            show_status(app, environment, app.hosts(environment, host), as_json=json)
 
     @task(
         iterable=("host",),
@@ -78,6 +83,9 @@ def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # on
         Example: inv prod.logs --host app1 --service edge --follow
         """
         tail = tail_of(tail)
+        if swarm.is_swarm(app, name):
+            swarm.logs(app, app.settings.environment(name), host, service, follow=follow, tail=tail)
+            return
         with app.one_site(name, host) as site:
             compose = site.compose_edge if service == EDGE else app.live(site, service)[1]
             wanted = (
@@ -92,6 +100,9 @@ def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # on
 
         For a shell of the operating system: inv prod.exec backend sh --host app1
         """
+        if swarm.is_swarm(app, name):
+            swarm.shell(app, app.settings.environment(name), host, service)
+            return
         with app.one_site(name, host) as site:
             record, compose = app.live(site, service)
             commands = {
@@ -114,6 +125,9 @@ def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # on
         Example: inv prod.exec backend "python manage.py check --deploy" --host app1
         """
         words = split_command(command)
+        if swarm.is_swarm(app, name):
+            swarm.execute(app, app.settings.environment(name), host, service, words, tty=True)
+            return
         with app.one_site(name, host) as site:
             _, compose = app.live(site, service)
             app.hand_over(site, compose.then("exec", service, *words), tty=True)
@@ -128,6 +142,9 @@ def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # on
         from deploy.release.lock import require_thawed
 
         environment = app.settings.environment(name)
+        if environment.engine == Engine.SWARM:
+            swarm.restart(app, environment, host, service, yes=yes)
+            return
         for spec in app.hosts(environment, host):
             with app.site(environment, spec) as site:
                 facts = site.facts()
@@ -164,6 +181,7 @@ def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # on
             raise UsageError(f"maintenance '{state}': it is either on or off", f"inv {name}.maintenance on")
         message = message_of(message)
         environment = app.settings.environment(name)
+        swarm.refuse_on(environment, f"{name}.maintenance")
         for spec in app.hosts(environment, host):
             with app.site(environment, spec) as site:
                 maintain(environment, site, on=state == "on", message=message)
@@ -172,4 +190,22 @@ def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # on
         if state == "on":
             app.console.say(f"Next: inv {name}.maintenance off ends it.")
 
-    return exec_, logs, maintenance, releases, restart, shell, status
+    @task(
+        positional=("wanted",),
+        iterable=("host",),
+        help={"wanted": "SERVICE=NUMBER", "host": HOST_HELP},
+    )
+    def scale(app: App, wanted: str, host: list[str]) -> None:
+        """On a cluster: run a service a number of times, until the next deploy sets what its compose file says.
+
+        Example: inv prod.scale web=3
+        """
+        environment = app.settings.environment(name)
+        if environment.engine != Engine.SWARM:
+            raise UsageError(
+                f"{name}.scale is for clusters, and '{name}' is none",
+                "set deploy.replicas in the compose file and deploy, or engine: swarm in invoke.yaml",
+            )
+        swarm.scale(app, environment, host, wanted)
+
+    return exec_, logs, maintenance, releases, restart, scale, shell, status

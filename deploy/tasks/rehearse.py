@@ -7,6 +7,7 @@ from typing import Any
 
 from invoke.tasks import Task
 
+from deploy.tasks import swarm
 from deploy.tasks.app import App
 from deploy.tasks.base import HOST_HELP, task
 from deploy.ui.rehearsal import report_lines
@@ -34,6 +35,7 @@ def rehearse_task(name: str) -> Task[Any]:
         from deploy.release.deploy import plan_deploy, rehearse
 
         environment = app.settings.environment(name)
+        swarm.refuse_on(environment, f"{name}.rehearse")
         specs = app.hosts(environment, host)
         app.require_engine(yes=False)
         for spec in specs:

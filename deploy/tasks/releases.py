@@ -10,6 +10,7 @@ from invoke.tasks import Task
 
 from deploy.model.errors import UsageError
 from deploy.model.settings import Engine
+from deploy.tasks import swarm
 from deploy.tasks.app import App
 from deploy.tasks.base import HOST_HELP, JSON_HELP, YES_HELP, message_of, task, whole
 from deploy.ui.reports import seen
@@ -32,9 +33,7 @@ def release_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  #
 
         environment = app.settings.environment(name)
         if environment.engine == Engine.SWARM:
-            from deploy.tasks.swarm import plan_for
-
-            one = plan_for(app, environment, host)
+            one = swarm.plan_for(app, environment, host)
             if json:
                 app.console.json([one.to_json()])
                 return
@@ -103,8 +102,6 @@ def release_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  #
         if not app.dry:
             app.require_engine(yes=yes)
         if environment.engine == Engine.SWARM:
-            from deploy.tasks import swarm
-
             for option, given in (("--wave", wave), ("--parallel", parallel), ("--no-proof", no_proof)):
                 if given:
                     swarm.refuse(environment, option)
@@ -134,8 +131,6 @@ def release_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  #
 
         environment = app.settings.environment(name)
         if environment.engine == Engine.SWARM:
-            from deploy.tasks import swarm
-
             if reverse_migrations:
                 swarm.refuse(environment, "--reverse-migrations")
             swarm.roll_back(app, environment, host, to, yes=yes)
@@ -218,6 +213,7 @@ def release_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  #
         from deploy.release.prune import removable
 
         environment = app.settings.environment(name)
+        swarm.refuse_on(environment, f"{name}.prune", "every deploy does it at its end, by keep: in invoke.yaml")
         if keep:
             environment = dataclasses.replace(environment, keep=whole(keep, "--keep", "releases", least=1))
         for spec in app.hosts(environment, host):
@@ -260,6 +256,7 @@ def release_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  #
                 f"{name}.release lets go of what runs there", f"say as what: inv {name}.release --to-compose"
             )
         environment = app.settings.environment(name)
+        swarm.refuse_on(environment, f"{name}.release --to-compose")
         for spec in app.hosts(environment, host):
             with app.site(environment, spec) as site:
                 live = require_live(site.facts())

@@ -23,7 +23,8 @@ def changes(facts: Facts) -> Iterator[tuple[Entry, str, bool]]:
     for entry in reversed(facts.journal):
         if entry.outcome == Outcome.STARTED and entry != broken:
             continue
-        serves = not marked and live is not None and entry.release == live.id and entry.outcome not in {Outcome.FAILED, Outcome.RETURNED}
+        bad = entry.outcome in {Outcome.FAILED, Outcome.RETURNED}
+        serves = not marked and live is not None and entry.release == live.id and not bad
         marked = marked or serves
         yield entry, unended if entry == broken else str(entry.outcome), serves
 

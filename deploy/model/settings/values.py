@@ -135,6 +135,8 @@ class Environment:
     data_from: tuple[str, ...] = ()
     """Environments whose databases may replace this one's (`db.clone`, `db.push`)."""
     engine: Engine = Engine.COMPOSE
+    nodes: tuple[str, ...] = ()
+    """Of a cluster: hosts that do not manage it, and that can be logged in to as well."""
     waves: tuple[Wave, ...] = CANARY
     """How many hosts are released together, first and after that."""
     parallel: int = AT_ONCE

@@ -1,7 +1,7 @@
 """The edge on a cluster: HAProxy on every node, which finds the containers of a service by the engine's DNS.
 
-Nothing is switched: a rolling update changes what stands behind a name. A container gets into the DNS when it is healthy
-and leaves it two seconds before its stop signal; the edge asks every half second.
+Nothing is switched: a rolling update changes what stands behind a name. A container gets into the DNS when it is
+healthy and leaves it two seconds before its stop signal; the edge asks every half second.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ def render_edge(record: ReleaseRecord, project: str, image: str, endpoint: str) 
         return None
     config = edge_config(record, project)
     digest = hashlib.sha256(config.encode()).hexdigest()[:12]
-    networks = sorted({min(one.networks) for name, one in record.services.items() if one.networks and _public(name, record)})
+    networks = sorted(
+        {min(one.networks) for name, one in record.services.items() if one.networks and _public(name, record)}
+    )
     service: dict[str, Any] = {
         "image": image,
         "command": ["haproxy", "-W", "-db", "-f", "/usr/local/etc/haproxy/haproxy.cfg"],
@@ -86,7 +88,9 @@ def render_edge(record: ReleaseRecord, project: str, image: str, endpoint: str) 
     document: Mapping[str, Any] = {
         "services": {"edge": service},
         "networks": {name: {"name": names.network(project, name), "external": True} for name in networks},
-        "configs": {"haproxy": {"name": f"{names.edge_stack(project)}_haproxy-{digest}"[-64:], "file": f"./files/{digest}"}},
+        "configs": {
+            "haproxy": {"name": f"{names.edge_stack(project)}_haproxy-{digest}"[-64:], "file": f"./files/{digest}"}
+        },
     }
     return StackDocument(document, {f"files/{digest}": config.encode()})
 

@@ -86,7 +86,7 @@ class SwarmService:
 
     def fits(self, task: Task) -> bool:
         """Whether a task is what the service is to have now."""
-        return _comparable(self.spec) == _comparable(task.spec)
+        return bool(_comparable(self.spec) == _comparable(task.spec))
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from deploy.model.kinds import Kind
 from deploy.model.layout import HostLayout
 from deploy.model.plan import Action, EdgeAction, Plan, ServicePlan, Wanted
 from deploy.model.plan.make import new_migrations
-from deploy.model.release import ReleaseRecord
+from deploy.model.release import ReleaseRecord, ServiceRecord
 from deploy.model.swarm import names
 from deploy.model.swarm.edge import edge_config
 from deploy.model.swarm.found import Cluster
@@ -59,30 +59,33 @@ def make_swarm_plan(wanted: Wanted, facts: Facts, cluster: Cluster, layout: Host
 def _services(
     record: ReleaseRecord, live: ReleaseRecord | None, cluster: Cluster, project: str
 ) -> Iterator[ServicePlan]:
-    stack = names.app_stack(project)
     for name, service in record.services.items():
-        if service.kind == Kind.DATA:
-            continue
-        before = live.services.get(name) if live else None
-        there = cluster.service(stack, name)
-        if live is None or before is None:
-            yield ServicePlan(name, service.kind, Action.CREATE, ("new service" if live else "first release",))
-        elif parts := changed_parts(before.parts, service.parts):
-            yield ServicePlan(name, service.kind, Action.REPLACE if there else Action.CREATE, parts)
-        elif service.kind == Kind.JOB:
-            yield ServicePlan(name, service.kind, Action.KEEP)
-        elif there is None:
-            yield ServicePlan(name, service.kind, Action.CREATE, ("not in the cluster",))
-        elif there.release != live.id:
-            yield ServicePlan(name, service.kind, Action.REPLACE, (f"left by {there.release or 'somebody'}",))
-        elif there.update in {"paused", "rollback_paused"}:
-            yield ServicePlan(name, service.kind, Action.REPLACE, ("its last update was given up half-way",))
-        else:
-            yield ServicePlan(name, service.kind, Action.KEEP)
-    gone = [name for name, one in (live.services if live else {}).items() if one.kind != Kind.DATA]
-    for name in gone:
-        if name not in record.services and live:
-            yield ServicePlan(name, live.services[name].kind, Action.REMOVE, ("no longer in the stack",))
+        if service.kind != Kind.DATA:
+            yield ServicePlan(name, service.kind, *_what_happens(name, service, live, cluster, project))
+    for name, before in (live.services if live else {}).items():
+        if before.kind != Kind.DATA and name not in record.services:
+            yield ServicePlan(name, before.kind, Action.REMOVE, ("no longer in the stack",))
+
+
+def _what_happens(  # noqa: PLR0911  # a rule a return, in the order in which they count
+    name: str, service: ServiceRecord, live: ReleaseRecord | None, cluster: Cluster, project: str
+) -> tuple[Action, tuple[str, ...]]:
+    """What becomes of a service that a release brings, and why."""
+    before = live.services.get(name) if live else None
+    there = cluster.service(names.app_stack(project), name)
+    if live is None or before is None:
+        return Action.CREATE, ("new service" if live else "first release",)
+    if parts := changed_parts(before.parts, service.parts):
+        return Action.REPLACE if there else Action.CREATE, parts
+    if service.kind == Kind.JOB:
+        return Action.KEEP, ()
+    if there is None:
+        return Action.CREATE, ("not in the cluster",)
+    if there.release != live.id:
+        return Action.REPLACE, (f"left by {there.release or 'somebody'}",)
+    if there.update in {"paused", "rollback_paused"}:
+        return Action.REPLACE, ("its last update was given up half-way",)
+    return Action.KEEP, ()
 
 
 def _data(record: ReleaseRecord, facts: Facts, cluster: Cluster, layout: HostLayout) -> Iterator[ServicePlan]:

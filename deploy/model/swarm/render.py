@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from typing import Any
 from deploy.model.kinds import Kind
 from deploy.model.layout import HostLayout
 from deploy.model.places import Place, Places, bound_device
+from deploy.model.render import Rendered, render_release
 from deploy.model.stack import Service, Stack, published_ports, unescaped
 from deploy.model.swarm import names
 from deploy.model.swarm.service import converted, memory_mounts
@@ -101,16 +103,14 @@ class _Writer:
 
     def document(self, services: Iterable[Service]) -> StackDocument:
         made = {one.name: self._service(one) for one in services}
-        document: dict[str, Any] = {"services": made}
-        for section, found in (
-            ("networks", self._networks(made)),
-            ("volumes", self._volumes(made)),
-            ("configs", self._configs),
-            ("secrets", self._secrets),
-        ):
-            if found:
-                document[section] = found
-        return StackDocument(document, self._files)
+        sections = {
+            "networks": self._networks(made),
+            "volumes": self._volumes(made),
+            "configs": self._configs,
+            "secrets": self._secrets,
+        }
+        found = {section: entries for section, entries in sections.items() if entries}
+        return StackDocument({"services": made, **found}, self._files)
 
     def _service(self, service: Service) -> dict[str, Any]:
         subject, raw = self._subject, service.definition
@@ -161,7 +161,10 @@ class _Writer:
         used = {name for one in services.values() for name in one.get("networks") or ()}
         declared = self._model.get("networks") or {}
         return {
-            name: {"name": _network_name(name, declared.get(name) or {}, self._subject.layout.project), "external": True}
+            name: {
+                "name": _network_name(name, declared.get(name) or {}, self._subject.layout.project),
+                "external": True,
+            }
             for name in sorted(used)
         }
 
@@ -183,7 +186,11 @@ class _Writer:
         options = {key: str(value) for key, value in (raw.get("driver_opts") or {}).items()}
         if (device := bound_device(raw)) and self._subject.places.inside(device):
             options["device"] = str(self._subject.layout.shared / self._subject.places.relative(device))
-        return made | ({"driver": raw["driver"]} if raw.get("driver") else {}) | ({"driver_opts": options} if options else {})
+        return (
+            made
+            | ({"driver": raw["driver"]} if raw.get("driver") else {})
+            | ({"driver_opts": options} if options else {})
+        )
 
     def _mount(self, mount: Mapping[str, Any]) -> dict[str, Any]:
         made = {key: mount[key] for key in ("type", "source", "target", "read_only", "consistency") if mount.get(key)}
@@ -261,3 +268,17 @@ def own_networks(stack: Stack, project: str) -> Mapping[str, Mapping[str, Any]]:
         for name in sorted(used)
         if not (declared.get(name) or {}).get("external")
     }
+
+
+def render_once(
+    stack: Stack, images: Mapping[str, str], layout: HostLayout, release_id: str, places: Places
+) -> Rendered:
+    """A compose document for what runs once in a release, on the manager: its services in the cluster's networks."""
+    made = render_release(stack, images, layout, release_id, places)
+    declared = stack.document.get("networks") or {}
+    networks = {
+        name: {"name": _network_name(name, declared.get(name) or {}, layout.project), "external": True}
+        for name in made.document.get("networks") or {}
+    }
+    document = {**made.document, **({"networks": networks} if networks else {})}
+    return dataclasses.replace(made, document=document)

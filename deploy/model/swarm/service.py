@@ -15,14 +15,19 @@ from deploy.model.kinds import restart_of
 from deploy.model.stack import Service
 
 AS_THEY_ARE = frozenset(
-    ("cap_add", "cap_drop", "command", "dns", "dns_search", "entrypoint", "healthcheck", "hostname", "init", "labels")
-    + ("logging", "read_only", "stdin_open", "stop_grace_period", "stop_signal", "sysctls", "tty", "ulimits", "user")
-    + ("working_dir",)
+    {
+        *("cap_add", "cap_drop", "command", "dns", "dns_search", "entrypoint", "healthcheck", "hostname", "init"),
+        *("labels", "logging", "read_only", "stdin_open", "stop_grace_period", "stop_signal", "sysctls", "tty"),
+        *("ulimits", "user", "working_dir"),
+    }
 )
 """Keys that mean there what they mean to compose, in the form that compose gives them."""
 CONVERTED = frozenset(
-    ("configs", "container_name", "cpus", "deploy", "environment", "extra_hosts", "image", "mem_limit")
-    + ("mem_reservation", "networks", "pids_limit", "ports", "restart", "scale", "secrets", "shm_size", "tmpfs", "volumes")
+    {
+        *("configs", "container_name", "cpus", "deploy", "environment", "extra_hosts", "image", "links", "mem_limit"),
+        *("mem_reservation", "networks", "pids_limit", "ports", "restart", "scale", "secrets", "shm_size", "tmpfs"),
+        "volumes",
+    }
 )
 MEANINGLESS = frozenset({"build", "depends_on", "develop", "expose", "platform", "profiles", "pull_policy", "attach"})
 """Keys that have had their effect before, or have none on a cluster that anybody misses."""

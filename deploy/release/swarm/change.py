@@ -16,6 +16,8 @@ class SwarmChange(Change):
 
     cluster: Cluster = field(default_factory=lambda: Cluster((), (), ()))
     """The cluster as it was when the change began."""
+    rolling: bool = False
+    """Set when services have begun to be rolled over."""
     pulled: dict[str, str] = field(default_factory=dict)
     """Image to the reference by which every node can pull it, as far as it is in the registry."""
 

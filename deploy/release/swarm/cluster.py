@@ -9,14 +9,15 @@ import tarfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from deploy.engine.bases import BaseImages
 from deploy.model.command import Command
 from deploy.model.edge import IMAGE as PROXY_IMAGE
 from deploy.model.errors import DeployError
 from deploy.model.swarm.node import Membership, parse_membership
-from deploy.model.swarm.registry import REGISTRY_IMAGE, SECRETS, STACK, registry_files, registry_stack
 from deploy.model.swarm.progress import Watch
+from deploy.model.swarm.registry import REGISTRY_IMAGE, SECRETS, STACK, registry_files, registry_stack
 from deploy.push.send import push_images
 from deploy.release.push import receiver
 from deploy.release.site import Site
@@ -54,7 +55,8 @@ def join(sites: Mapping[str, Site], managers: int, advertise: str, console: Cons
     lead = found[first]
     if lead.inside and not lead.manager:
         raise DeployError(
-            f"{first} is in a cluster and does not manage it", "name a manager first, or let it leave: docker swarm leave"
+            f"{first} is in a cluster and does not manage it",
+            "name a manager first, or let it leave: docker swarm leave",
         )
     if not lead.inside:
         with console.step(f"Make {first} the first manager") as step:
@@ -69,7 +71,8 @@ def join(sites: Mapping[str, Site], managers: int, advertise: str, console: Cons
             continue
         if found[spec].inside and found[spec].node not in known:
             raise DeployError(
-                f"{spec} is in another cluster than {first}", f"let it leave that one first: docker swarm leave, on {spec}"
+                f"{spec} is in another cluster than {first}",
+                f"let it leave that one first: docker swarm leave, on {spec}",
             )
         role = "manager" if number < managers else "worker"
         if not found[spec].inside:
@@ -101,11 +104,9 @@ def label(lead: Site, joined: Sequence[Joined], labels: Mapping[str, Mapping[str
             lead.shell.run(words.then(one.membership.node))
 
 
-def bring_images(sites: Mapping[str, Site], local: LocalShell, console: Console, root: object) -> None:
-    """Have the registry's image on the first machine and the door's on all: there is no registry yet to take them from."""
-    from pathlib import Path
-
-    BaseImages(local, console, Path(str(root))).ensure([REGISTRY_IMAGE, PROXY_IMAGE])
+def bring_images(sites: Mapping[str, Site], local: LocalShell, console: Console, root: Path) -> None:
+    """Have the registry's image on the first machine and the door's on all: no registry is there yet to give them."""
+    BaseImages(local, console, root).ensure([REGISTRY_IMAGE, PROXY_IMAGE])
     for number, (spec, site) in enumerate(sites.items()):
         wanted = [PROXY_IMAGE, *([REGISTRY_IMAGE] if number == 0 else [])]
         facts = site.facts()
@@ -154,7 +155,9 @@ def await_registry(sites: Mapping[str, Site], console: Console) -> None:
             step.show(spec)
             while not site.shell.run(site.bare("swarm-door.sh"), check=False).ok:
                 if time.monotonic() > until:
-                    logs = site.shell.run(Command("docker", "service", "ps", "--no-trunc", f"{STACK}_door"), check=False)
+                    logs = site.shell.run(
+                        Command("docker", "service", "ps", "--no-trunc", f"{STACK}_door"), check=False
+                    )
                     raise DeployError(
                         f"{spec}: the cluster's registry does not answer there",
                         "can it reach the first node's TCP port 5578?",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from deploy.engine.images import missing
-from deploy.model.checks import Problem, check_host, require_none
+from deploy.model.checks import check_host, require_none
 from deploy.model.edge import IMAGE as EDGE_IMAGE
 from deploy.model.edge import listeners_of
 from deploy.model.errors import DeployError
@@ -16,7 +17,8 @@ from deploy.model.facts import Facts
 from deploy.model.findings import found_migrations
 from deploy.model.journal import Entry, Outcome
 from deploy.model.kinds import Kind
-from deploy.model.plan import Plan, Wanted
+from deploy.model.plan import Action as PlanAction
+from deploy.model.plan import EdgeAction, Plan, Wanted
 from deploy.model.stack import Stack
 from deploy.model.swarm import names
 from deploy.model.swarm.found import Cluster
@@ -102,11 +104,25 @@ def deploy_swarm(prepared: Prepared, plan: Plan, site: Site, local: LocalShell, 
             revision=str(prepared.record.revision),
             previous=plan.previous,
         )
-        with keep_journal(hold, entry, change) as seconds:
+        with told_what_came_of(change), keep_journal(hold, entry, change) as seconds:
             carry_out(_actions(prepared, plan, change, local), change, console, seconds)
     return Deployed(
         plan.release, plan.previous, time.monotonic() - began, change.bytes_sent, change.probes, tuple(change.notes)
     )
+
+
+@contextlib.contextmanager
+def told_what_came_of(change: SwarmChange) -> Iterator[None]:
+    """Let an error of the block say what users get now, where a rolling update had begun."""
+    try:
+        yield
+    except DeployError as error:
+        if not change.rolling:
+            raise
+        before = change.previous.id if change.previous else ""
+        gone = f"every service is as {before} had it again" if before else "none of its services is left"
+        now = gone if change.returned else f"not all of it went back to {before or 'nothing'}: inv ENVIRONMENT.status"
+        raise DeployError(f"{error.message}; {now}", error.remedy, details=error.details, code=error.code) from error
 
 
 def carry_out(actions: Sequence[Action], change: SwarmChange, console: Console, seconds: dict[str, float]) -> None:
@@ -135,13 +151,13 @@ def _actions(prepared: Prepared, plan: Plan, change: SwarmChange, local: LocalSh
         Distribute(change),
         MakeOverlays(change, prepared.stack),
         StageForCluster(change, prepared, plan),
-        *([LastingUp(change)] if change.data or change.facts.data else []),
+        *([LastingUp(change)] if any(one.action != PlanAction.KEEP for one in plan.data) else []),
         *([CheckMigrations(change, migrating, pending)] if migrating else []),
         *([BackUpBeforeMigrating(change, pending), Migrate(change, pending, found)] if migrating else []),
         *([RunJobs(change)] if change.jobs else []),
         WatchFromHere(change),
         Roll(change, needs_of(prepared.stack)),
-        *([EdgeUp(change)] if change.record.public else []),
+        *([EdgeUp(change)] if plan.edge != EdgeAction.NONE else []),
         MakeLive(change),
     ]
 

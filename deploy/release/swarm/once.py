@@ -26,7 +26,7 @@ class RunJobs(Action):
                 change.site.shell.run(of_change(change).command(name, Command()), on_line=step.show)
             except CommandError as error:
                 raise DeployError(
-                    f"{change.site.shell.name}: the job {name} ended with status {error.exit_code}; nothing was rolled over",
+                    f"{change.site.shell.name}: the job {name} ended with {error.exit_code}; nothing was rolled over",
                     "mend it and deploy again",
                     details=error.stderr,
                 ) from error

@@ -16,7 +16,7 @@ from deploy.ui.units import count
 
 
 class Distribute(Action):
-    """Puts every image of the release into the registry, from which its nodes pull it. What is there is not sent again."""
+    """Puts every image of the release into the registry, from which nodes pull it. What is there is not sent again."""
 
     title = "Bring the images into the cluster's registry"
 
@@ -44,5 +44,7 @@ def into_registry(site: Site, images: Iterable[str], step: Step) -> dict[str, st
         ) from error
     found = dict(line.split(" ", 1) for line in done.stdout.splitlines() if line.count(" ") == 1 and "@sha256:" in line)
     if lacking := [one for one in wanted if one not in found]:
-        raise DeployError(f"{site.shell.name}: {', '.join(lacking)} did not get into the cluster's registry", "try again")
+        raise DeployError(
+            f"{site.shell.name}: {', '.join(lacking)} did not get into the cluster's registry", "try again"
+        )
     return found

@@ -53,12 +53,12 @@ def settle(site: Site, watch: Watch, step: Step, *, quiet_s: float = QUIET_S) ->
             moved, before = now, told
         broken = [one for one in found if one.progress == Progress.BROKEN]
         if broken:
-            raise _failed(site, watch.stack, cluster, broken)
+            raise _failed(site, watch, cluster, broken)
         rolling = [one for one in found if one.progress != Progress.DONE]
         if rolling:
             since = 0.0
             if now - moved > quiet_s:
-                raise _failed(site, watch.stack, cluster, rolling)
+                raise _failed(site, watch, cluster, rolling)
         else:
             since = since or now
             if now - since >= SETTLE_S or all(_updated(cluster, watch.stack, one) for one in found):
@@ -72,11 +72,12 @@ def _updated(cluster: Cluster, stack: str, one: Judgement) -> bool:
     return service is not None and service.update == "completed"
 
 
-def _failed(site: Site, stack: str, cluster: Cluster, services: list[Judgement]) -> DeployError:
+def _failed(site: Site, watch: Watch, cluster: Cluster, services: list[Judgement]) -> DeployError:
     logs = []
     for one in services:
-        service = cluster.service(stack, one.service)
-        tasks = [task for task in cluster.tasks_of(service) if task.broke or not task.running] if service else []
+        service = cluster.service(watch.stack, one.service)
+        tasks = [task for task in cluster.tasks_of(service) if task.id not in watch.known] if service else []
+        tasks = [task for task in tasks if task.broke] or [task for task in tasks if not task.running]
         for task in tasks[-1:]:
             where = cluster.hostname(task.node) if task.node else "no node"
             words = Command("docker", "service", "logs", "--raw", "--tail", LOG_LINES, task.id)
@@ -120,6 +121,7 @@ class Roll(Action):
     def run(self, step: Step) -> None:
         change, site = self._change, self._change.site
         stack = names.app_stack(site.layout.project)
+        change.rolling = True
         up(site, change.record.id, "app", stack, step)
         found = settle(site, watch_for(change.cluster, stack, self._needs), step)
         step.result = ", ".join(f"{one.service} {one.words}" for one in found)
@@ -158,10 +160,10 @@ def return_to(change: SwarmChange, part: str, stack: str, needs: Mapping[str, fr
     site, before = change.site, change.previous
     if before is None or (part == "edge" and not before.public):
         site.run("swarm-down.sh", stack)
+        change.returned |= part == "app"
         return
     step = Step("Return")
     up(site, before.id, part, stack, step)
     settle(site, watch_for(look(site, stack), stack, needs), step, quiet_s=QUIET_S / 2)
     if part == "app":
         change.returned = True
-

@@ -6,17 +6,16 @@ import io
 import json
 import tarfile
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from deploy.model.edge import IMAGE as EDGE_IMAGE
 from deploy.model.kinds import Kind
 from deploy.model.places import Place, bind_mounts, local_path
 from deploy.model.plan import Action as PlanAction
 from deploy.model.plan import Plan
-from deploy.model.render import render_release
+from deploy.model.render import Rendered
 from deploy.model.swarm import names
 from deploy.model.swarm.edge import render_edge
-from deploy.model.swarm.render import MountedFile, StackDocument, Subject, own_networks, render_app, render_data
+from deploy.model.swarm.render import MountedFile, StackDocument, Subject, render_app, render_data, render_once
 from deploy.release.prepare import Prepared
 from deploy.release.prune import remove_releases
 from deploy.release.stage import SECRET_MODE, add_folder, add_rendered, add_text
@@ -36,10 +35,11 @@ class StageForCluster(Action):
         self._plan = plan
 
     def run(self, step: Step) -> None:
-        change, site = self._change, self._change.site
+        change, prepared, site = self._change, self._prepared, self._change.site
         subject = self._subject()
         app, data = render_app(subject), render_data(subject)
-        once = self._once()
+        images = {name: one.image for name, one in change.record.services.items()}
+        once = render_once(prepared.stack, images, site.layout, change.record.id, prepared.places)
         parts = {name: change.record.services[name].parts for name in change.data}
         archive = _packed(
             {
@@ -90,22 +90,6 @@ class StageForCluster(Action):
             else:
                 yield name, change.pulled.get(service.image, service.image)
 
-    def _once(self) -> Any:
-        """The compose document of what runs once, on the manager, in the cluster's networks."""
-        change, prepared = self._change, self._prepared
-        layout = change.site.layout
-        images = {name: service.image for name, service in change.record.services.items()}
-        made = render_release(prepared.stack, images, layout, change.record.id, prepared.places)
-        own = own_networks(prepared.stack, layout.project)
-        networks = {
-            name: {"name": names.network(layout.project, name), "external": True}
-            if names.network(layout.project, name) in own
-            else raw
-            for name, raw in (made.document.get("networks") or {}).items()
-        }
-        document = {**made.document, **({"networks": networks} if networks else {})}
-        return type(made)(document, made.files, made.texts, made.folders)
-
 
 def mounted_files(prepared: Prepared) -> Mapping[str, tuple[MountedFile, ...]]:
     """The content of what the stack mounts of the project or gives as configs and secrets, by its path here."""
@@ -129,7 +113,7 @@ def _file(source: str, inside: str) -> MountedFile:
     return MountedFile(path.read_bytes(), inside, bool(path.stat().st_mode & 0o100))
 
 
-def _packed(texts: Mapping[str, str], stacks: Mapping[str, StackDocument | None], once: Any) -> bytes:
+def _packed(texts: Mapping[str, str], stacks: Mapping[str, StackDocument | None], once: Rendered) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
         add_folder(archive, "release")
