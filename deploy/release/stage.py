@@ -44,7 +44,7 @@ class StageRelease(Action):
         app = render_release(prepared.stack, images, site.layout, record.id, prepared.places)
         data = render_data(prepared.stack, images, site.layout, prepared.places, parts)
         unpack = site.bare("stage.sh", str(site.layout.root), record.id, *app.folders, *data.folders)
-        volumes = _making(stack_volumes(prepared.stack, site.layout, prepared.places))
+        volumes = making_volumes(stack_volumes(prepared.stack, site.layout, prepared.places))
         stage = sequence(*volumes, *_archives(record, site.layout), unpack, name="stage.sh")
         with site.shell.start(site.guarded(stage)) as process:
             _send(process, record.to_json(), app, data, parts)
@@ -61,7 +61,7 @@ class StageRelease(Action):
         remove_releases(self._change.site, [self._change.record])
 
 
-def _making(volumes: Iterable[Volume]) -> Iterator[Command]:
+def making_volumes(volumes: Iterable[Volume]) -> Iterator[Command]:
     """Named volumes belong to no release. Creating one that exists is harmless."""
     for volume in volumes:
         options = (f"{key}={value}" for key, value in volume.options.items())

@@ -45,27 +45,21 @@ class Watch:
     def judge(self, cluster: Cluster) -> tuple[Judgement, ...]:
         """Every service of the stack."""
         services = cluster.of(self.stack)
-        first = {one.name: self._one(one, cluster) for one in services}
-        done = {name for name, one in first.items() if one.progress == Progress.DONE}
+        there = {one.name for one in services}
+        ready = {one.name for one in services if _counted(one, cluster).complete}
         for service in services:
-            broken = frozenset(task.id for task in cluster.tasks_of(service) if task.broke)
-            if not self.needs.get(service.name, frozenset()) & {*first} <= done:
-                self._excused[service.name] = broken
-        return tuple(first.values())
+            if not self.needs.get(service.name, frozenset()) & there <= ready:
+                self._excused[service.name] = frozenset(one.id for one in cluster.tasks_of(service) if one.broke)
+        return tuple(self._one(service, cluster) for service in services)
 
     def _one(self, service: SwarmService, cluster: Cluster) -> Judgement:
-        tasks = cluster.tasks_of(service)
         if service.update in _GIVEN_UP:
             return Judgement(service.name, Progress.BROKEN, service.update_message or service.update)
-        # what is shutting down has left the DNS already; it may take its whole grace period, and nobody waits for that
-        current = [one for one in tasks if one.running]
-        fitting = [one for one in current if service.fits(one)]
-        wanted = service.wanted
-        if wanted is None:
-            wanted = sum(node.works for node in cluster.nodes)
-        words = f"{len(fitting)} of {wanted}"
-        if len(fitting) >= wanted and len(fitting) == len(current) and service.update in {"", "completed"}:
+        found = _counted(service, cluster)
+        words = f"{found.fitting} of {found.wanted}"
+        if found.complete:
             return Judgement(service.name, Progress.DONE, words)
+        tasks = cluster.tasks_of(service)
         excused = self.known | self._excused.get(service.name, frozenset())
         broke = [one for one in tasks if one.broke and one.id not in excused and service.fits(one)]
         if len(broke) >= MOST_FAILURES and not service.update:
@@ -73,3 +67,20 @@ class Watch:
         waiting = [one for one in tasks if one.state in {"new", "pending"} and one.desired == "running"]
         why = next((one.error for one in reversed(waiting) if one.error), "")
         return Judgement(service.name, Progress.ROLLING, f"{words} ({why})" if why else words)
+
+
+@dataclass(frozen=True)
+class _Counted:
+    fitting: int
+    """Running tasks that are what the service is to have."""
+    wanted: int
+    complete: bool
+
+
+def _counted(service: SwarmService, cluster: Cluster) -> _Counted:
+    # what is shutting down has left the DNS already; it may take its whole grace period, and nobody waits for that
+    running = [one for one in cluster.tasks_of(service) if one.running]
+    fitting = sum(service.fits(one) for one in running)
+    wanted = sum(node.works for node in cluster.nodes) if service.wanted is None else service.wanted
+    complete = fitting >= wanted and fitting == len(running) and service.update in {"", "completed"}
+    return _Counted(fitting, wanted, complete)

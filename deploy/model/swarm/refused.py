@@ -41,6 +41,12 @@ def check_swarm(stack: Stack, places: Places, environment: Environment) -> Itera
         yield from _keys(service)
         yield from _mounts(service, stack, places)
         yield from _networks(service, stack)
+        if service.receives:
+            yield Problem(
+                f"{service.receives}: point_in_time is not there yet on a cluster",
+                "leave it out: backups go on without it",
+                path=("services", service.receives, "x-deploy", "point_in_time"),
+            )
     if environment.acme and environment.domains:
         yield Problem(
             "the edge of a cluster has no certificates yet, and domains are set",

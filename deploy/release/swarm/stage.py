@@ -7,18 +7,19 @@ import json
 import tarfile
 from collections.abc import Iterable, Mapping
 
+from deploy.model.command import sequence
 from deploy.model.edge import IMAGE as EDGE_IMAGE
 from deploy.model.kinds import Kind
 from deploy.model.places import Place, bind_mounts, local_path
 from deploy.model.plan import Action as PlanAction
 from deploy.model.plan import Plan
-from deploy.model.render import Rendered
+from deploy.model.render import Rendered, stack_volumes
 from deploy.model.swarm import names
 from deploy.model.swarm.edge import render_edge
 from deploy.model.swarm.render import MountedFile, StackDocument, Subject, render_app, render_data, render_once
 from deploy.release.prepare import Prepared
 from deploy.release.prune import remove_releases
-from deploy.release.stage import SECRET_MODE, add_folder, add_rendered, add_text
+from deploy.release.stage import SECRET_MODE, add_folder, add_rendered, add_text, making_volumes
 from deploy.release.steps import Action
 from deploy.release.swarm.change import SwarmChange
 from deploy.ui import Step
@@ -59,7 +60,9 @@ class StageForCluster(Action):
             },
             once,
         )
-        site.run("swarm-stage.sh", str(site.layout.root), change.record.id, *once.folders, stdin=archive)
+        volumes = making_volumes(stack_volumes(prepared.stack, site.layout, prepared.places))
+        unpack = site.bare("swarm-stage.sh", str(site.layout.root), change.record.id, *once.folders)
+        site.shell.run(site.guarded(sequence(*volumes, unpack, name="swarm-stage.sh")), stdin=archive)
         step.result = f"{site.layout.release(change.record.id)}"
 
     def undo(self) -> None:

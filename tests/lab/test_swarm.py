@@ -1,0 +1,243 @@
+"""Three sandboxes as one cluster: a stack is rolled over under load, returns as a whole, and goes back."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from tests.lab.conftest import RemoteHost, new_shop, raise_host
+from tests.load import Load, Request
+from tests.project import Project, eventually
+
+NODES = ("m1", "w1", "w2")
+NUMBERS = itertools.count(1)
+# a kernel without ip_vs, as the one of many containers: nginx is to look its names up again and again
+LOOKS_UP = """\
+server {
+    listen 80;
+    resolver 127.0.0.11 valid=1s ipv6=off;
+    set $backend http://backend:8000;
+    location / { proxy_pass $backend; }
+}
+server {
+    listen 7000;
+    return 200 "tcp\\n";
+}
+"""
+SETTINGS = """\
+deploy:
+  environments:
+    prod:
+      engine: swarm
+      hosts: [sandbox-m1]
+      nodes: [sandbox-w1, sandbox-w2]
+"""
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """A small project whose web services run twice."""
+    with new_shop(tmp_path_factory.mktemp("shop"), "swarm") as project:
+        (project.root / "nginx" / "default.conf").write_text(LOOKS_UP)
+        (project.root / "invoke.yaml").write_text(SETTINGS)
+        project.edit("compose.yaml", "    container_name: shop_backend\n", "    deploy: {replicas: 2}\n")
+        project.edit(
+            "compose.yaml", "    depends_on: [backend]\n", "    depends_on: [backend]\n    deploy: {replicas: 2}\n"
+        )
+        yield project
+
+
+@pytest.fixture(scope="module")
+def cluster(shop: Project) -> dict[str, RemoteHost]:
+    """Three machines, joined."""
+    hosts = {name: raise_host(shop, name) for name in NODES}
+    words = [word for host in hosts.values() for word in ("--host", host.spec)]
+    shop.inv("host.setup", "--swarm", *words, "--label", "sandbox-w1=zone=b")
+    return hosts
+
+
+@pytest.fixture(scope="module")
+def live(shop: Project, cluster: dict[str, RemoteHost]) -> dict[str, RemoteHost]:
+    """The cluster with a first release."""
+    shop.inv("prod.deploy", "--yes")
+    return cluster
+
+
+def say(shop: Project, text: str) -> None:
+    """Let the next release's page say something."""
+    web = shop.root / "app" / "web.py"
+    web.write_text(re.sub(r"(?m)^VERSION = .*$", f'VERSION = "{text}"', web.read_text()))
+
+
+@contextlib.contextmanager
+def load_on(hosts: dict[str, RemoteHost]) -> Iterator[list[Load]]:
+    """Requests to every node while the block runs."""
+    loads = [Load(one.address, 80, (Request("/"), Request("/", lambda n: f"{n}")), clients=4) for one in hosts.values()]
+    with contextlib.ExitStack() as running:
+        for load in loads:
+            running.enter_context(load)
+        yield loads
+
+
+def failures(loads: list[Load]) -> Counter[str]:
+    assert all(load.sent > 100 for load in loads)
+    return sum((load.failed for load in loads), Counter())
+
+
+def status(shop: Project, expect: int = 0) -> dict[str, object]:
+    found: dict[str, object] = json.loads(shop.inv("prod.status", "--json", expect=expect).stdout)
+    return found
+
+
+def services(host: RemoteHost, stack: str) -> dict[str, str]:
+    """Services of a stack, name to the release they came with."""
+    ids = host.run(
+        "docker", "service", "ls", "--quiet", "--filter", f"label=com.docker.stack.namespace={stack}"
+    ).split()
+    form = '{{.Spec.Name}} {{index .Spec.Labels "windlass.release"}}'
+    lines = host.run("docker", "service", "inspect", "--format", form, *ids).splitlines()
+    return dict(line.split() for line in lines if len(line.split()) == 2)
+
+
+def containers(host: RemoteHost, name: str) -> set[str]:
+    return {*host.run("docker", "ps", "--quiet", "--filter", f"name={name}").split()}
+
+
+def test_machines_are_joined_and_labelled_and_reach_the_registry(cluster: dict[str, RemoteHost]) -> None:
+    lead = cluster["m1"]
+    assert len(lead.run("docker", "node", "ls", "--quiet").split()) == 3
+    assert "zone:b" in lead.run("docker", "node", "inspect", "sandbox-w1", "--format", "{{.Spec.Labels}}")
+    for host in cluster.values():
+        host.run("bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/5577")
+
+
+def test_joining_again_changes_nothing(shop: Project, cluster: dict[str, RemoteHost]) -> None:
+    before = containers(cluster["m1"], "windlass-registry")
+    done = shop.inv("host.setup", "--swarm", "--host", ",".join(one.spec for one in cluster.values()))
+
+    assert "0 of them new" in done.stderr
+    assert containers(cluster["m1"], "windlass-registry") == before
+
+
+def test_the_registry_takes_nobody_without_the_clusters_certificate(cluster: dict[str, RemoteHost]) -> None:
+    address = cluster["m1"].address
+    told = cluster["w1"].run(
+        "docker", "manifest", "inspect", "--insecure", f"{address}:5578/windlass/none:none", check=False
+    )
+    assert told == ""
+    assert cluster["w1"].run("bash", "-c", f"exec 3<>/dev/tcp/{cluster['w2'].address}/5577", check=False) == ""
+    with pytest.raises(AssertionError, match="refused"):
+        cluster["w1"].run("bash", "-c", f"exec 3<>/dev/tcp/{cluster['w2'].address}/5577")
+
+
+def test_the_page_answers_on_every_node(live: dict[str, RemoteHost]) -> None:
+    for host in live.values():
+        assert host.get("/")[1].startswith("v1")
+        assert host.get("/", 7000) == (200, "tcp\n")
+
+
+def test_nothing_to_do_restarts_nothing(shop: Project, live: dict[str, RemoteHost]) -> None:
+    before = {name: containers(host, shop.name) for name, host in live.items()}
+    assert "nothing to do" in shop.inv("prod.deploy", "--yes").stderr
+    assert {name: containers(host, shop.name) for name, host in live.items()} == before
+
+
+def test_a_rolling_update_loses_no_request(shop: Project, live: dict[str, RemoteHost]) -> None:
+    database = containers(live["m1"], f"{shop.name}-data_db")
+    text = f"release {next(NUMBERS)}"
+    say(shop, text)
+    with load_on(live) as loads:
+        done = shop.inv("prod.deploy", "--yes")
+
+    assert not failures(loads)
+    assert "until that has ended, requests are answered by both versions" in done.stderr
+    assert all(host.get("/")[1].startswith(text) for host in live.values())
+    assert containers(live["m1"], f"{shop.name}-data_db") == database
+
+
+def test_a_release_that_fails_returns_as_a_whole(shop: Project, live: dict[str, RemoteHost]) -> None:
+    web, nginx = shop.root / "app" / "web.py", shop.root / "nginx" / "default.conf"
+    good = web.read_text(), nginx.read_text()
+    before, page = services(live["m1"], shop.name), live["w1"].get("/")[1]
+    try:
+        web.write_text('print("no such setting")\nraise SystemExit(3)\n')
+        nginx.write_text(good[1] + "# another\n")
+        with load_on(live) as loads:
+            done = shop.inv("prod.deploy", "--yes", expect=1)
+    finally:
+        web.write_text(good[0])
+        nginx.write_text(good[1])
+
+    assert "every service is as" in done.stderr
+    assert "no such setting" in done.stderr
+    assert not failures(loads)
+    assert services(live["m1"], shop.name) == before
+    assert live["w1"].get("/")[1] == page
+    outcomes = [one["outcome"] for one in json.loads(shop.inv("prod.releases", "--json").stdout)]
+    assert outcomes[0] == "returned"
+    assert status(shop)["problems"] == []
+
+
+def test_a_rollback_goes_back_under_load(shop: Project, live: dict[str, RemoteHost]) -> None:
+    before = live["w2"].get("/")[1]
+    with load_on(live) as loads:
+        shop.inv("prod.rollback", "--yes")
+
+    assert not failures(loads)
+    assert live["w2"].get("/")[1] != before
+    assert len({*services(live["m1"], shop.name).values()}) == 1
+
+
+def test_a_command_runs_where_the_container_is(shop: Project, live: dict[str, RemoteHost]) -> None:
+    assert shop.inv("prod.exec", "nginx", "nginx -v").returncode == 0
+    assert "started" in shop.inv("prod.logs", "--service", "backend").stdout
+
+
+def test_a_service_is_scaled_and_restarted(shop: Project, live: dict[str, RemoteHost]) -> None:
+    shop.inv("prod.scale", "backend=3")
+    assert ("backend", "3 of 3") in [(row["service"], row["running"]) for row in status(shop)["services"]]  # type: ignore[attr-defined]
+    before = {one for host in live.values() for one in containers(host, f"{shop.name}_backend")}
+    shop.inv("prod.restart", "--service", "backend", "--yes")
+    after = {one for host in live.values() for one in containers(host, f"{shop.name}_backend")}
+    assert not before & after
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("prod.maintenance", "on"), "engine: swarm"),
+        (("prod.deploy", "--wave", "1", "--yes"), "--wave"),
+        (("prod.rollback", "--reverse-migrations", "--yes"), "--reverse-migrations"),
+        (("prod.scale", "backend"), "no service and a number"),
+        (("prod.scale", "worker=2"), "once only"),
+        (("prod.exec", "bakend", "ls"), "did you mean"),
+        (("prod.status", "--host", "sandbox-w1"), "no manager"),
+    ],
+)
+def test_what_has_no_meaning_on_a_cluster_says_so(
+    shop: Project, live: dict[str, RemoteHost], words: tuple[str, ...], said: str
+) -> None:
+    done = shop.attempt(*words)
+    assert done.returncode != 0
+    assert said in done.stderr.lower() or said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_node_that_dies_is_told_and_its_services_move(shop: Project, live: dict[str, RemoteHost]) -> None:
+    lost = live["w2"]
+    lost.stop_engine()
+    try:
+        eventually(lambda: "node sandbox-w2 is down" in str(shop.attempt("prod.status", "--json").stdout), 60)
+        eventually(lambda: live["m1"].get("/")[0] == 200, 60)
+        rows = status(shop, expect=1)["services"]
+        assert eventually(lambda: all("sandbox-w2" not in row["nodes"] for row in rows if row["part"] == "app"))  # type: ignore[attr-defined]
+    finally:
+        lost.start_engine()
+    eventually(lambda: shop.attempt("prod.status").returncode == 0, 90)
+    eventually(lambda: lost.get("/")[0] == 200, 60)
