@@ -22,7 +22,7 @@ from deploy.model.findings import placeholders
 from deploy.model.places import Places
 from deploy.model.rules import Context, Dockerfile, EnvFile, Subject, Variable
 from deploy.model.rules.contexts import SECRET_NAME
-from deploy.model.settings import Environment
+from deploy.model.settings import Engine, Environment
 from deploy.model.stack import Build, Stack
 from deploy.shell import LocalShell
 
@@ -78,6 +78,7 @@ def read_subject(
         nginx=nginx_files(stack, root),
         today=datetime.now(UTC).date(),
         warnings=tuple(warnings),
+        cluster=environment.engine == Engine.SWARM,
     )
 
 

@@ -65,6 +65,11 @@ class HostLayout:
         return f"{self.project}-data"
 
     @property
+    def rolling_project(self) -> str:
+        """Of a cluster: what the services that are updated in place say that they are of, where they keep something."""
+        return f"{self.project}-app"
+
+    @property
     def edge_project(self) -> str:
         return f"{self.project}-edge"
 

@@ -29,7 +29,7 @@ def repository_of(site: Site, environment: Environment) -> Repository:
 def projects_of(site: Site, record: ReleaseRecord) -> tuple[str, ...]:
     """Compose projects that a release consists of; the edge keeps nothing, and its image has `tar`."""
     layout = site.layout
-    return (layout.data_project, layout.release_project(record.id), layout.edge_project)
+    return (layout.data_project, layout.release_project(record.id), layout.rolling_project, layout.edge_project)
 
 
 def wanted_of(site: Site, record: ReleaseRecord) -> Wanted:

@@ -14,7 +14,7 @@ from invoke.tasks import Task
 
 from deploy.model.checks import Locate, Problem
 from deploy.model.errors import DeployError, UsageError
-from deploy.model.settings import Environment
+from deploy.model.settings import Engine, Environment
 from deploy.tasks.app import App
 from deploy.tasks.base import HOST_HELP, JSON_HELP, YES_HELP, task
 from deploy.ui.units import count
@@ -71,6 +71,10 @@ def check_task(name: str) -> Task[Any]:
         examined, compose = _examine(app, environment)
         locate = examined.lines.locate
         problems = examined.problems
+        if environment.engine == Engine.SWARM:
+            from deploy.model.swarm.refused import check_swarm
+
+            problems += tuple(check_swarm(examined.stack, examined.places, environment))
         if fix:
             _fix(app, environment, examined, yes=yes)
             return

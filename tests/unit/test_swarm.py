@@ -19,7 +19,7 @@ from deploy.model.swarm.found import Cluster, Node, SwarmService, Task, parse_cl
 from deploy.model.swarm.node import parse_labels, parse_membership
 from deploy.model.swarm.plan import make_swarm_plan
 from deploy.model.swarm.progress import Progress, Watch
-from deploy.model.swarm.refused import check_cluster, check_swarm
+from deploy.model.swarm.refused import check_cluster, check_sizes, check_swarm
 from deploy.model.swarm.registry import REGISTRY_PORT, door_config, registry_stack
 from deploy.model.swarm.render import MountedFile, Subject, render_app, render_data, render_once
 from deploy.model.swarm.report import status_problems
@@ -62,7 +62,7 @@ def test_only_what_a_cluster_knows_is_in_the_document() -> None:
 
     assert {*app} == {"services", "networks", "volumes"}
     assert {*app["services"]} == {"backend", "worker", "nginx"}
-    assert {*app["services"]["backend"]} == {"image", "environment", "deploy", "networks", "volumes"}
+    assert {*app["services"]["backend"]} == {"image", "environment", "deploy", "labels", "networks", "volumes"}
     assert "ports" not in app["services"]["nginx"]
 
 
@@ -216,6 +216,12 @@ def test_an_unknown_key_is_said_to_be_left_out() -> None:
     assert not found.fatal
 
 
+def test_a_file_that_is_no_config_is_refused() -> None:
+    (found,) = check_sizes({"/src/big": (MountedFile(b"0" * 600_000),)})
+    assert found.fatal
+    assert "600 kB" in found.message
+
+
 def test_certificates_are_not_there_yet() -> None:
     settings = environment(domains={"nginx": "shop.example.com"}, acme={"email": "ops@example.com"})
     assert any("certificates" in one.message and one.fatal for one in check_swarm(stack(), PLACES, settings))
@@ -318,6 +324,12 @@ def test_what_failed_before_its_needs_were_met_does_not_count() -> None:
 def test_what_failed_before_the_update_does_not_count() -> None:
     failed = [task(number, "failed") for number in range(1, 5)]
     assert judged(cluster(*failed), Watch("shop", known=frozenset(one.id for one in failed))) == Progress.ROLLING
+
+
+def test_what_has_ended_well_and_is_not_started_again_is_done() -> None:
+    once = service(spec={"ContainerSpec": {"Image": "new"}, "RestartPolicy": {"Condition": "on-failure"}}, wanted=1)
+    ended = task(1, "complete", spec=once.spec)
+    assert judged(cluster(ended, services=(once,))) == Progress.DONE
 
 
 def test_a_service_without_replicas_is_done_at_once() -> None:

@@ -18,13 +18,13 @@ _DISCOVERING = frozenset({"traefik", "nginx-proxy", "caddy-docker-proxy"})
 _ONE_PARENT = frozenset({"macvlan", "ipvlan"})
 
 
-def check_carried(stack: Stack) -> Iterator[Problem]:
-    """Everything in a stack that would not be in a release what it is in its compose file."""
+def check_carried(stack: Stack, *, cluster: bool = False) -> Iterator[Problem]:
+    """Everything in a stack that would not be in a release what it is in its compose file, there or on a cluster."""
     for service in stack.services.values():
         yield from _shared_namespaces(service, stack)
         yield from _volumes_from(service, stack)
         yield from _awaited_jobs(service, stack)
-        yield from _materials(service, stack)
+        yield from _materials(service, stack, cluster=cluster)
         yield from _replicas(service)
         yield from _discovery(service, stack)
         if "provider" in service.definition:
@@ -89,14 +89,14 @@ def _awaited_jobs(service: Service, stack: Stack) -> Iterator[Problem]:
             )
 
 
-def _materials(service: Service, stack: Stack) -> Iterator[Problem]:
+def _materials(service: Service, stack: Stack, *, cluster: bool) -> Iterator[Problem]:
     """Configs and secrets that cannot be had."""
     for section in ("configs", "secrets"):
         for entry in service.definition.get(section) or ():
             name = str(entry["source"])
             raw = (stack.document.get(section) or {}).get(name) or {}
             what, path = f"{service.name}: the {section[:-1]} {name}", (section, name)
-            if raw.get("external"):
+            if raw.get("external") and not cluster:
                 yield Problem(
                     f"{what} is external: only a swarm keeps those", "give it a file: or environment:", path=path
                 )

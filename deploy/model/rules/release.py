@@ -26,7 +26,7 @@ from deploy.model.rules.subject import Subject, at
     in_plan=True,
 )
 def not_in_a_release(subject: Subject) -> Iterator[Problem]:
-    yield from check_carried(subject.stack)
+    yield from check_carried(subject.stack, cluster=subject.cluster)
 
 
 @rule(

@@ -163,6 +163,8 @@ class Subject:
     today: dt.date = dt.date.min
     warnings: tuple[str, ...] = ()
     """Compose's own."""
+    cluster: bool = False
+    """Whether the environment's engine is one."""
 
     @property
     def running(self) -> tuple[Service, ...]:

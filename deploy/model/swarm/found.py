@@ -84,6 +84,11 @@ class SwarmService:
     spec: Mapping[str, Any] = field(repr=False)
     """What its tasks are to be."""
 
+    @property
+    def may_end(self) -> bool:
+        """Whether a container that ended with status 0 is as it should be: it is not started again."""
+        return (self.spec.get("RestartPolicy") or {}).get("Condition") in {"none", "on-failure"}
+
     def fits(self, task: Task) -> bool:
         """Whether a task is what the service is to have now."""
         return bool(_comparable(self.spec) == _comparable(task.spec))
@@ -148,7 +153,7 @@ def parse_cluster(text: str, host: str) -> Cluster:
     """From what `swarm-look.sh` printed. Raises DeployError when the text is not whole."""
     sections = sections_of(text)
     if "end" not in sections:
-        raise DeployError(f"{host}: the cluster could not be looked at", "run the command again", details=text[-500:])
+        raise DeployError(f"{host}: the cluster could not be looked at", "run the command again")
     about = sections.get("about", "").split()
     return Cluster(
         nodes=tuple(_nodes(_list(sections, "nodes"))),

@@ -79,7 +79,9 @@ class _Counted:
 
 def _counted(service: SwarmService, cluster: Cluster) -> _Counted:
     # what is shutting down has left the DNS already; it may take its whole grace period, and nobody waits for that
-    running = [one for one in cluster.tasks_of(service) if one.running]
+    tasks = cluster.tasks_of(service)
+    ended = [one for one in tasks if one.state == "complete" and service.may_end and service.fits(one)]
+    running = [*(one for one in tasks if one.running), *{one.slot: one for one in ended}.values()]
     fitting = sum(service.fits(one) for one in running)
     wanted = sum(node.works for node in cluster.nodes) if service.wanted is None else service.wanted
     complete = fitting >= wanted and fitting == len(running) and service.update in {"", "completed"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from deploy.model.checks.problem import Problem
 from deploy.model.facts import Facts
@@ -10,8 +10,9 @@ from deploy.model.kinds import Kind
 from deploy.model.places import Place, Places
 from deploy.model.settings import Environment
 from deploy.model.stack import Service, Stack
+from deploy.model.swarm import names
 from deploy.model.swarm.found import Cluster
-from deploy.model.swarm.render import own_constraints, pinned
+from deploy.model.swarm.render import MountedFile, own_constraints, pinned
 from deploy.model.swarm.service import AS_THEY_ARE, CONVERTED, MEANINGLESS
 
 _IMPOSSIBLE = {
@@ -55,6 +56,19 @@ def check_swarm(stack: Stack, places: Places, environment: Environment) -> Itera
     for name in ("rehearse", "keep_warm_s", "deploy_needs_proof_h", "schedule", "maintenance_page"):
         if getattr(environment, name):
             yield Problem(f"{name} has no effect on a cluster yet", "leave it out", fatal=False)
+
+
+def check_sizes(files: Mapping[str, tuple[MountedFile, ...]]) -> Iterator[Problem]:
+    """Files that are too large to be configs."""
+    for source, found in files.items():
+        for file in found:
+            if len(file.content) > names.MOST_BYTES:
+                name = f"{source}/{file.inside}" if file.inside else source
+                yield Problem(
+                    f"{name} has {len(file.content) / 1e3:.0f} kB, and a config of a cluster at most "
+                    f"{names.MOST_BYTES / 1e3:.0f} kB",
+                    "put it into an image, or into a volume",
+                )
 
 
 def _keys(service: Service) -> Iterator[Problem]:

@@ -134,18 +134,20 @@ class _Writer:
         return made
 
     def _place(self, service: Service, made: dict[str, Any]) -> None:
-        project, deploy = self._subject.layout.project, made["deploy"]
-        if not own_constraints(service) and pinned(service, self._subject.stack, self._subject.places):
+        layout, deploy = self._subject.layout, made["deploy"]
+        keeps = pinned(service, self._subject.stack, self._subject.places)
+        if keeps and not own_constraints(service):
             placement = dict(deploy.get("placement") or {})
-            placement["constraints"] = [f"node.labels.{names.data_label(project)} == yes"]
+            placement["constraints"] = [f"node.labels.{names.data_label(layout.project)} == yes"]
             deploy["placement"] = placement
-        if self._lasting:
-            # whoever looks for a store's container on its node finds it as it would without a cluster
-            own = {"project": self._subject.layout.data_project, "service": service.name, "oneoff": "False"}
+        if keeps:
+            # whoever looks for what a container keeps finds it on its node as it would without a cluster
+            project = layout.data_project if self._lasting else layout.rolling_project
+            own = {"project": project, "service": service.name, "oneoff": "False"}
             made["labels"] = dict(made.get("labels") or {}) | {
                 f"com.docker.compose.{key}": value for key, value in own.items()
             }
-        else:
+        if not self._lasting:
             deploy["labels"] = dict(deploy.get("labels") or {}) | {names.RELEASE: self._subject.release}
 
     def _attachments(self, service: Service) -> dict[str, Any]:

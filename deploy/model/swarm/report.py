@@ -81,7 +81,8 @@ def status_problems(cluster: Cluster, facts: Facts, project: str) -> Iterator[st
 def _wrong(service: SwarmService, cluster: Cluster) -> Iterator[str]:
     tasks = cluster.tasks_of(service)
     running, wanted = sum(one.running for one in tasks), wanted_of(service, cluster)
-    if running < wanted:
+    ended = service.may_end and any(one.state == "complete" for one in tasks)
+    if running < wanted and not ended:
         why = next((one.error for one in reversed(tasks) if one.error), "")
         yield f"{service.name}: {running} of {wanted} run" + (f" ({why})" if why else "")
     if service.update in {"paused", "rollback_paused"}:

@@ -23,7 +23,7 @@ from deploy.model.stack import Stack
 from deploy.model.swarm import names
 from deploy.model.swarm.found import Cluster
 from deploy.model.swarm.plan import make_swarm_plan
-from deploy.model.swarm.refused import check_cluster, check_swarm
+from deploy.model.swarm.refused import check_cluster, check_sizes, check_swarm
 from deploy.model.swarm.render import own_networks
 from deploy.push.send import lacked_bytes
 from deploy.release.definitions import explained
@@ -41,7 +41,7 @@ from deploy.release.swarm.once import RunJobs
 from deploy.release.swarm.prune import PruneCluster
 from deploy.release.swarm.registry import Distribute
 from deploy.release.swarm.roll import EdgeUp, LastingUp, Roll
-from deploy.release.swarm.stage import StageForCluster
+from deploy.release.swarm.stage import StageForCluster, mounted_files
 from deploy.shell import LocalShell
 from deploy.ui import Console, Step
 from deploy.ui.reports import seen
@@ -76,6 +76,7 @@ def plan_swarm(prepared: Prepared, site: Site, local: LocalShell) -> tuple[Plan,
         ),
         *check_cluster(cluster, facts, prepared.stack, site.layout.project),
         *check_swarm(prepared.stack, prepared.places, prepared.environment),
+        *check_sizes(mounted_files(prepared)),
     )
     notes = require_none(problems, site.shell.name, prepared.lines.locate)
     return dataclasses.replace(plan, warnings=plan.warnings + notes), cluster
@@ -157,9 +158,15 @@ def _actions(prepared: Prepared, plan: Plan, change: SwarmChange, local: LocalSh
         *([RunJobs(change)] if change.jobs else []),
         WatchFromHere(change),
         Roll(change, needs_of(prepared.stack)),
-        *([EdgeUp(change)] if plan.edge != EdgeAction.NONE else []),
+        *([EdgeUp(change)] if plan.edge != EdgeAction.NONE or _edge_goes(change) else []),
         MakeLive(change),
     ]
+
+
+def _edge_goes(change: SwarmChange) -> bool:
+    """Whether there is an edge that the release has no port for."""
+    edge = change.cluster.service(names.edge_stack(change.site.layout.project), "edge")
+    return edge is not None and not change.record.public
 
 
 def needs_of(stack: Stack) -> Mapping[str, frozenset[str]]:

@@ -103,6 +103,11 @@ class LastingUp(Action):
     def run(self, step: Step) -> None:
         change, site = self._change, self._change.site
         stack = names.data_stack(site.layout.project)
+        if not change.data:
+            site.run("swarm-down.sh", stack)
+            site.run("swarm-stands.sh", str(site.layout.root), change.record.id)
+            step.result = "none is left"
+            return
         up(site, change.record.id, "data", stack, step)
         found = settle(site, watch_for(change.cluster, stack, {}), step)
         site.run("swarm-stands.sh", str(site.layout.root), change.record.id)
@@ -141,6 +146,10 @@ class EdgeUp(Action):
     def run(self, step: Step) -> None:
         change, site = self._change, self._change.site
         stack = names.edge_stack(site.layout.project)
+        if not change.record.public:
+            site.run("swarm-down.sh", stack)
+            step.result = "there is no public port"
+            return
         up(site, change.record.id, "edge", stack, step)
         found = settle(site, watch_for(change.cluster, stack, {}), step)
         ports = ", ".join(str(one.port) for one in change.record.public)
