@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from deploy.model.command import Command, sequence
 from deploy.model.errors import DeployError, UnreachableError, UsageError, nearest
+from deploy.model.journal import interrupted
 from deploy.model.settings import Engine, Environment
 from deploy.model.stack import one_service
 from deploy.tasks.app import App
@@ -115,8 +116,10 @@ def roll_back(app: App, environment: Environment, given: list[str], to: str, *, 
 
     with manager(app, environment, given) as (site, spec):
         facts = site.facts()
-        target = choose(facts, to)
-        live = facts.live.id if facts.live else ""
+        broken, own = interrupted(facts.journal), facts.live
+        # services of both releases are left by a change that was killed: what is live may be gone back to
+        target = own if broken and own and (not to or to in own.id) else choose(facts, to)
+        live = broken.release if broken else own.id if own else ""
         app.console.say(f"{spec}: back from {live} to {target.id} ({target.revision}, {target.revision.subject})")
         require_schema(facts, target)
         for migrated in migrations_since(facts, target):

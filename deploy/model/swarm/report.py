@@ -68,7 +68,7 @@ def status_problems(cluster: Cluster, facts: Facts, project: str) -> Iterator[st
         yield "no release is live"
         return
     if (broken := interrupted(facts.journal)) and not facts.lock:
-        yield f"{broken.by} began {broken.release} and never ended: the next deploy or rollback makes all of it one"
+        yield f"{broken.by} began {broken.release} and never ended: a deploy goes on, a rollback takes it back"
     for service in cluster.services:
         yield from _wrong(service, cluster)
         if service.stack == names.app_stack(project) and service.release != facts.live.id and not facts.lock:

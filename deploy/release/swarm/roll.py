@@ -167,6 +167,8 @@ def watch_for(cluster: Cluster, stack: str, needs: Mapping[str, frozenset[str]])
 def return_to(change: SwarmChange, part: str, stack: str, needs: Mapping[str, frozenset[str]]) -> None:
     """Make a stack what the release before had it as; nothing of it stays where there was none."""
     site, before = change.site, change.previous
+    if before is None and change.facts.live:
+        return  # it is the live release itself that could not be brought back whole
     if before is None or (part == "edge" and not before.public):
         site.run("swarm-down.sh", stack)
         change.returned |= part == "app"
