@@ -20,6 +20,8 @@ from deploy.ui.units import count
 EVERY_S = 1.0
 QUIET_S = 180.0
 """How long nothing may move before a rolling update counts as stuck."""
+STUCK_S = 20.0
+"""How long nothing may move before we look whether an update waits for a node that was lost."""
 SETTLE_S = 5.0
 """How long what was made anew must have been as it should be."""
 LOG_LINES = 25
@@ -43,6 +45,7 @@ def settle(site: Site, watch: Watch, step: Step, *, quiet_s: float = QUIET_S) ->
     Raises DeployError naming those that will not get there, with what their last containers wrote.
     """
     moved, before, since = time.monotonic(), "", 0.0
+    nudged: set[str] = set()
     while True:
         cluster = look(site, watch.stack)
         found = watch.judge(cluster)
@@ -51,19 +54,33 @@ def settle(site: Site, watch: Watch, step: Step, *, quiet_s: float = QUIET_S) ->
         now = time.monotonic()
         if told != before:
             moved, before = now, told
-        broken = [one for one in found if one.progress == Progress.BROKEN]
-        if broken:
-            raise _failed(site, watch, cluster, broken)
         rolling = [one for one in found if one.progress != Progress.DONE]
+        broken = [one for one in rolling if one.progress == Progress.BROKEN]
+        if broken or (rolling and now - moved > quiet_s):
+            raise _failed(site, watch, cluster, broken or rolling)
         if rolling:
             since = 0.0
-            if now - moved > quiet_s:
-                raise _failed(site, watch, cluster, rolling)
+            if now - moved > STUCK_S:
+                nudged |= _nudge(site, cluster, watch.stack, {one.service for one in rolling} - nudged)
         else:
             since = since or now
             if now - since >= SETTLE_S or all(_updated(cluster, watch.stack, one) for one in found):
                 return found
         time.sleep(EVERY_S)
+
+
+def _nudge(site: Site, cluster: Cluster, stack: str, services: set[str]) -> set[str]:
+    """Begin the updates anew that wait for a container on a node that was lost; which they are.
+
+    The engine's own waits for just that container, without end (seen on 26.1), though another has taken its place.
+    """
+    if all(node.state == "ready" for node in cluster.nodes):
+        return set()
+    stuck = {one.name for one in cluster.of(stack) if one.name in services and one.update == "updating"}
+    for name in stuck:
+        force = Command("docker", "service", "update", "--force", "--detach", "--quiet")
+        site.shell.run(site.guarded(force.then(names.service_name(stack, name))))
+    return stuck
 
 
 def _updated(cluster: Cluster, stack: str, one: Judgement) -> bool:
