@@ -13,7 +13,7 @@ import pytest
 
 from tests.lab.conftest import RemoteHost, new_shop, raise_host
 from tests.load import Load, Request
-from tests.project import Project, eventually
+from tests.project import Project, docker, eventually
 
 NODES = ("m1", "w1", "w2")
 NUMBERS = itertools.count(1)
@@ -227,6 +227,38 @@ def test_what_has_no_meaning_on_a_cluster_says_so(
     assert done.returncode != 0
     assert said in done.stderr.lower() or said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_what_a_killed_deploy_has_left_is_told_and_taken_back(shop: Project, live: dict[str, RemoteHost]) -> None:
+    page, before = live["w1"].get("/")[1], services(live["m1"], shop.name)
+    say(shop, f"release {next(NUMBERS)}")
+    deploying = shop.start("prod.deploy", "--yes")
+    eventually(lambda: services(live["m1"], shop.name) != before, 120)
+    deploying.kill()
+    deploying.communicate()
+
+    problems = " ".join(map(str, status(shop, expect=1)["problems"]))  # type: ignore[call-overload]
+    assert "never ended" in problems
+    shop.inv("prod.rollback", "--yes")
+    assert services(live["m1"], shop.name) == before
+    assert live["w1"].get("/")[1] == page
+    assert status(shop)["problems"] == []
+
+
+def test_a_node_that_is_lost_during_an_update_does_not_hold_it_up(shop: Project, live: dict[str, RemoteHost]) -> None:
+    text, before = f"release {next(NUMBERS)}", services(live["m1"], shop.name)
+    say(shop, text)
+    deploying = shop.start("prod.deploy", "--yes")
+    eventually(lambda: services(live["m1"], shop.name) != before, 120)
+    docker("pause", live["w2"].container)
+    try:
+        _, said = deploying.communicate(timeout=200)
+    finally:
+        docker("unpause", live["w2"].container)
+
+    assert deploying.returncode == 0, said
+    assert live["m1"].get("/")[1].startswith(text)
+    eventually(lambda: shop.attempt("prod.status").returncode == 0, 90)
 
 
 def test_a_node_that_dies_is_told_and_its_services_move(shop: Project, live: dict[str, RemoteHost]) -> None:

@@ -65,7 +65,11 @@ def _jobs(facts: Facts) -> Iterator[str]:
 def status_problems(cluster: Cluster, facts: Facts, project: str) -> Iterator[str]:
     """What is wrong, in sentences."""
     if facts.live is None:
-        yield "no release is live"
+        known = sorted({one.release for one in cluster.services if one.release})
+        elsewhere = (
+            f"{', '.join(known)} runs, which this manager knows nothing of: work through the one that deployed it"
+        )
+        yield elsewhere if known else "no release is live"
         return
     if (broken := interrupted(facts.journal)) and not facts.lock:
         yield f"{broken.by} began {broken.release} and never ended: a deploy goes on, a rollback takes it back"

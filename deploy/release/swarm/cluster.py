@@ -79,6 +79,9 @@ def join(sites: Mapping[str, Site], managers: int, advertise: str, console: Cons
             with console.step(f"Join {spec} as a {role}") as step:
                 _join(sites[first], site, role, lead.address, _reached(spec, found[spec]))
                 step.result = membership(site).address
+        elif role == "manager" and not found[spec].manager:
+            with console.step(f"Make {spec} a manager too"):
+                sites[first].shell.run(Command("docker", "node", "promote", found[spec].node))
         joined.append(Joined(spec, membership(site), new=not found[spec].inside))
     return joined
 

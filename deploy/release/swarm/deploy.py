@@ -67,7 +67,7 @@ def plan_swarm(prepared: Prepared, site: Site, local: LocalShell) -> tuple[Plan,
     plan = explained(make_swarm_plan(wanted, facts, cluster, site.layout), prepared, site, facts)
     problems = (
         *check_host(
-            _without_edge(facts, cluster, site),
+            _without_edge(facts, cluster, prepared, site),
             prepared.record,
             site.layout,
             architecture=prepared.platform.partition("/")[2].partition("/")[0],
@@ -82,12 +82,11 @@ def plan_swarm(prepared: Prepared, site: Site, local: LocalShell) -> tuple[Plan,
     return dataclasses.replace(plan, warnings=plan.warnings + notes), cluster
 
 
-def _without_edge(facts: Facts, cluster: Cluster, site: Site) -> Facts:
+def _without_edge(facts: Facts, cluster: Cluster, prepared: Prepared, site: Site) -> Facts:
     """What was found, without the ports that the cluster's own edge holds."""
-    edge = cluster.service(names.edge_stack(site.layout.project), "edge")
-    if edge is None or facts.live is None:
+    if cluster.service(names.edge_stack(site.layout.project), "edge") is None:
         return facts
-    held = {one.port.published for one in listeners_of(facts.live)}
+    held = {one.port.published for one in listeners_of(facts.live or prepared.record)}
     return dataclasses.replace(facts, listening=facts.listening - held)
 
 
