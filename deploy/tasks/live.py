@@ -51,6 +51,9 @@ def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # on
         """
         environment = app.settings.environment(name)
         headings = (*RELEASE_HEADINGS, STEPS_HEADING) if steps else RELEASE_HEADINGS
+        if environment.engine == Engine.SWARM:
+            with swarm.manager(app, environment, host) as (_, leads):
+                host = [leads]
         hosts = app.hosts(environment, host)
         documents: list[dict[str, Any]] = []
 

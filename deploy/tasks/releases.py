@@ -102,11 +102,16 @@ def release_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  #
         if not app.dry:
             app.require_engine(yes=yes)
         if environment.engine == Engine.SWARM:
-            for option, given in (("--wave", wave), ("--parallel", parallel), ("--no-proof", no_proof)):
-                if given:
-                    swarm.refuse(environment, option)
-            if rehearse:
-                swarm.refuse(environment, "--rehearse")
+            meaningless = {
+                "--wave": wave,
+                "--parallel": parallel,
+                "--on-failure": on_failure != "return",
+                "--rehearse": rehearse,
+                "--skip-unreachable": skip_unreachable,
+                "--no-proof": no_proof,
+            }
+            for option in (name for name, given in meaningless.items() if given):
+                swarm.refuse(environment, option)
             swarm.deploy_to(app, environment, host, wanted)
             return
         deploy_to(app, environment, app.hosts(environment, host), wanted)
