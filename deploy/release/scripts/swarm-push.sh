@@ -6,11 +6,17 @@ set -eu
 registry=$1
 shift
 for image in "$@"; do
-    # a digest in a name is of another registry
-    there=$registry/${image%@*}
+    # a digest in a name is of another registry, and so is a port
+    name=${image%@*}
+    last=${name##*/}
+    folder=$(printf '%s' "${name%"$last"}" | tr ':' '-')
+    repository=$registry/$folder${last%%:*}
+    case $last in
+        *:*) there=$repository:${last#*:} ;;
+        *) there=$repository:latest ;;
+    esac
     docker tag "$image" "$there"
     docker push --quiet "$there" >/dev/null
-    repository=${there%:*}
     docker image inspect --format '{{range .RepoDigests}}{{println .}}{{end}}' "$there" |
         awk -v image="$image" -v start="$repository@" 'index($0, start) == 1 { print image " " $0; exit }'
 done

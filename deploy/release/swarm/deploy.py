@@ -37,6 +37,7 @@ from deploy.release.records import keep_journal, record_current
 from deploy.release.site import Site
 from deploy.release.steps import Action, run_all
 from deploy.release.swarm.change import SwarmChange, look
+from deploy.release.swarm.compare import with_rendering
 from deploy.release.swarm.once import RunJobs
 from deploy.release.swarm.prune import PruneCluster
 from deploy.release.swarm.registry import Distribute
@@ -64,7 +65,8 @@ def plan_swarm(prepared: Prepared, site: Site, local: LocalShell) -> tuple[Plan,
         found_migrations(prepared.stack),
         prepared.warnings,
     )
-    plan = explained(make_swarm_plan(wanted, facts, cluster, site.layout), prepared, site, facts)
+    plan = with_rendering(make_swarm_plan(wanted, facts, cluster, site.layout), prepared, site, facts, cluster)
+    plan = explained(plan, prepared, site, facts)
     problems = (
         *check_host(
             _without_edge(facts, cluster, prepared, site),
