@@ -14,6 +14,7 @@ from deploy.model.errors import DeployError, UsageError
 from deploy.model.places import Places
 from deploy.model.plan import Action, EdgeAction, Wanted
 from deploy.model.settings import Engine, Environment, parse_settings
+from deploy.model.swarm.differing import differing
 from deploy.model.swarm.edge import edge_config, render_edge
 from deploy.model.swarm.found import Cluster, Node, SwarmService, Task, parse_cluster
 from deploy.model.swarm.node import parse_labels, parse_membership
@@ -194,6 +195,18 @@ def test_what_runs_once_is_a_compose_project_in_the_clusters_networks() -> None:
     once = render_once(stack(), IMAGES, LAYOUT, "r1", PLACES).document
     assert once["networks"] == {"default": {"name": "shop_default", "external": True}}
     assert once["services"]["backend"]["environment"]["SECRET_KEY"] == "k$$y"
+
+
+def test_documents_of_two_releases_differ_in_what_was_changed_only() -> None:
+    def rendered(release: str, image: str, **keys: Any) -> Mapping[str, Any]:
+        images = dict.fromkeys(IMAGES, image)
+        return render_app(
+            Subject(stack(with_backend(**keys)), LAYOUT, PLACES, release, images, FILES, "dnsrr")
+        ).document
+
+    assert differing(rendered("r1", "a"), rendered("r2", "b")) == frozenset()
+    assert differing(rendered("r1", "a"), rendered("r2", "a", stop_grace_period="9s")) == {"backend"}
+    assert differing(json.loads(json.dumps(rendered("r1", "a"))), rendered("r1", "a")) == frozenset()
 
 
 @pytest.mark.parametrize("key", ["privileged", "devices", "network_mode", "pid"])

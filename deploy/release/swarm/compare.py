@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import json
-from collections.abc import Mapping
-from typing import Any
 
 from deploy.model.facts import Facts, sections_of
 from deploy.model.plan import Action, Plan, ServicePlan
-from deploy.model.swarm import names
+from deploy.model.swarm.differing import differing
 from deploy.model.swarm.found import Cluster
 from deploy.model.swarm.render import Subject, render_app, render_data
 from deploy.release.prepare import Prepared
@@ -37,12 +34,7 @@ def with_rendering(plan: Plan, prepared: Prepared, site: Site, facts: Facts, clu
         cluster.endpoint,
     )
     wanted = {"app": render_app(subject).document, "data": render_data(subject).document}
-    other = {
-        name
-        for part, text in before.items()
-        for name in kept & _services(wanted[part]).keys()
-        if _services(json.loads(text)).get(name) != _services(wanted[part])[name]
-    }
+    other = {name for part, text in before.items() for name in differing(json.loads(text), wanted[part])} & kept
 
     def told_so(services: tuple[ServicePlan, ...]) -> tuple[ServicePlan, ...]:
         return tuple(
@@ -54,14 +46,3 @@ def with_rendering(plan: Plan, prepared: Prepared, site: Site, facts: Facts, clu
         return plan
     gap = f"{', '.join(sorted(other))} are started anew although nothing of theirs has changed"
     return dataclasses.replace(plan, services=told_so(plan.services), data=told_so(plan.data), gaps=(*plan.gaps, gap))
-
-
-def _services(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """By name, without their images and the release that they came with."""
-    services: dict[str, Any] = copy.deepcopy(dict(document.get("services") or {}))
-    for one in services.values():
-        one.pop("image", None)
-        (one.get("deploy") or {}).get("labels", {}).pop(names.RELEASE, None)
-    # as JSON has it: numbers and texts of keys alike
-    found: dict[str, Any] = json.loads(json.dumps(services))
-    return found
