@@ -27,7 +27,7 @@ from deploy.model.errors import UsageError, nearest
 from deploy.model.kinds import Kind
 from deploy.model.layout import HostLayout
 from deploy.model.scheduled import HERE
-from deploy.model.settings import LOCAL, Environment, Settings, parse_settings
+from deploy.model.settings import LOCAL, Engine, Environment, Settings, parse_settings
 from deploy.shell import LocalShell, OnLine
 from deploy.ui import Console
 
@@ -185,10 +185,10 @@ class App:
 
     @contextlib.contextmanager
     def one_site(self, name: str, given: list[str]) -> Iterator[Site]:
-        """The only host that is named. Raises UsageError when there are several."""
+        """The only host that is named, or the first manager of a cluster. Raises UsageError when there are several."""
         environment = self.settings.environment(name)
         hosts = self.hosts(environment, given)
-        if len(hosts) > 1:
+        if len(hosts) > 1 and (given or environment.engine != Engine.SWARM):
             raise UsageError(f"this works on one host at a time, not on {', '.join(hosts)}", f"add --host {hosts[0]}")
         with self.site(environment, hosts[0]) as site:
             yield site

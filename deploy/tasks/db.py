@@ -21,6 +21,7 @@ from deploy.model.errors import DeployError, UsageError, together
 from deploy.model.retention import retained
 from deploy.model.settings import LOCAL
 from deploy.model.stack import one_service
+from deploy.tasks import swarm
 from deploy.tasks.app import App
 from deploy.tasks.backups import backups
 from deploy.tasks.base import HOST_HELP, YES_HELP, task
@@ -230,6 +231,7 @@ def migrate(app: App, host: list[str], env: str = LOCAL, service: str = "") -> N
         for found, _ in dev.declared("migrate", service or None):
             dev.migrate(found)
     else:
+        swarm.refuse_on(environment, "db.migrate", f"inv {env}.deploy migrates")
         with app.one_site(env, host) as site:
             record, compose = app.live(site, service)
             declaring = [name for name, one in record.services.items() if "migrate" in one.commands]

@@ -19,6 +19,7 @@ from deploy.model.errors import DeployError, UsageError
 from deploy.model.settings import LOCAL
 from deploy.model.stack import Service
 from deploy.shell.packaged import packaged
+from deploy.tasks import swarm
 from deploy.tasks.app import App
 from deploy.tasks.base import YES_HELP, task
 from deploy.tasks.home import home_of
@@ -57,6 +58,7 @@ def upgrade(
     """
     if back and done:
         raise UsageError("--back and --done contradict each other", "leave one of them out")
+    swarm.refuse_on(app.settings.environment(env), "db.upgrade", "it works where engine: is compose")
     with home_of(app, env, host) as home:
         name = one_database(((one.name, one.runs) for one in home.stack.services.values()), service)
         wanted = home.stack.services[name]
