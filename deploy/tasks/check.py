@@ -70,15 +70,13 @@ def check_task(name: str) -> Task[Any]:
         environment = app.settings.environment(name)
         examined, compose = _examine(app, environment)
         locate = examined.lines.locate
-        problems = examined.problems
-        if environment.engine == Engine.SWARM:
-            from deploy.model.swarm.refused import check_swarm
-
-            problems += tuple(check_swarm(examined.stack, examined.places, environment))
         if fix:
             _fix(app, environment, examined, yes=yes)
             return
-        if host or (environment.hosts and not local):
+        problems = examined.problems
+        if environment.engine == Engine.SWARM:
+            problems += _on_a_cluster(app, environment, examined)
+        elif host or (environment.hosts and not local):
             problems += _on_hosts(app, environment, examined, compose, app.hosts(environment, host))
         if sarif:
             _write_sarif(Path(sarif), problems, locate)
@@ -116,6 +114,14 @@ def _examine(app: App, environment: Environment) -> tuple[Examined, ComposeProje
     if missing:
         app.console.note(f"not set here, and not looked at: {', '.join(missing)}")
     return examine_project(compose, environment, app.root, missing), compose
+
+
+def _on_a_cluster(app: App, environment: Environment, examined: Examined) -> tuple[Problem, ...]:
+    """What of the stack a cluster does not take."""
+    from deploy.model.swarm.refused import check_swarm
+
+    app.console.note(f"inv {environment.name}.plan looks at the cluster itself")
+    return tuple(check_swarm(examined.stack, examined.places, environment))
 
 
 def _on_hosts(

@@ -19,6 +19,7 @@ from deploy.model.settings import Environment
 from deploy.tasks.app import App
 from deploy.tasks.base import HOST_HELP, YES_HELP, task
 from deploy.tasks.env_value import given_value
+from deploy.tasks.swarm import refuse_on
 from deploy.ui.reports import seen
 from deploy.ui.units import duration
 
@@ -81,6 +82,7 @@ def rotate(app: App, key: str, host: list[str], env: str = "prod", given: bool =
     environment = app.settings.environment(env)
     if environment.local:
         raise UsageError(f"--env {env} is this machine", f"inv env.set {key} --env {env}, then inv dev.up")
+    refuse_on(environment, "env.rotate", f"inv env.set {key} --env {env}, then inv {env}.deploy; ALTER ROLE first")
     rotation = _rotation(app, key, environment)
     value = given_value(key) if given else _new_value(app, rotation)
     app.held(environment, **{key: value})

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from invoke.tasks import Task
 
 from deploy.model.errors import UsageError
+from deploy.model.plan import Plan
 from deploy.model.settings import Engine
 from deploy.tasks import swarm
 from deploy.tasks.app import App
@@ -33,14 +35,9 @@ def release_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  #
 
         environment = app.settings.environment(name)
         if environment.engine == Engine.SWARM:
-            one = swarm.plan_for(app, environment, host)
-            if json:
-                app.console.json([one.to_json()])
-                return
-            show_plan(app, one, app.console.data)
-            app.console.say(f"Next: inv {name}.deploy carries this out.")
-            return
-        plans = plans_for(app, environment, app.hosts(environment, host), skip=skip_unreachable)
+            plans: Sequence[Plan] = [swarm.plan_for(app, environment, host)]
+        else:
+            plans = plans_for(app, environment, app.hosts(environment, host), skip=skip_unreachable)
         if json:
             app.console.json([one.to_json() for one in plans])
             return

@@ -14,7 +14,8 @@ from deploy.model.journal import interrupted
 from deploy.model.settings import Engine, Environment
 from deploy.model.stack import one_service
 from deploy.tasks.app import App
-from deploy.tasks.rollout import Wanted, show_plan
+from deploy.tasks.plans import show_plan
+from deploy.tasks.rollout import Wanted
 from deploy.ui.reports import seen
 from deploy.ui.units import count, duration, size
 
