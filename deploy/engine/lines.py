@@ -8,6 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from deploy.model.aliases import measure
+from deploy.model.errors import UsageError
 from deploy.model.rules import ComposeFile, Reference, Tagged, references_in
 
 if TYPE_CHECKING:
@@ -73,24 +75,27 @@ class SourceLines:
     def _documents(self) -> tuple[tuple[Path, Node], ...]:
         """Each file with what it includes and extends before it."""
         found: dict[Path, Node] = {}
+        begun: set[Path] = set()
         for file in self.files:
-            self._read(file.resolve(), found)
+            self._read(file.resolve(), found, begun)
         return tuple(found.items())
 
-    def _read(self, file: Path, found: dict[Path, Node]) -> None:
+    def _read(self, file: Path, found: dict[Path, Node], begun: set[Path]) -> None:
+        """A file after those that it refers to, each once. What compose has its own words for is left to it."""
         import yaml
 
-        if file in found or len(found) >= MOST_FILES:
+        if file in begun or len(found) >= MOST_FILES:
             return
+        begun.add(file)
         try:
             document = yaml.compose(file.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError):  # compose has read it: what we cannot is not searched
+            if document is None:
+                return
+            measure(document, str(file))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError, UsageError, RecursionError):
             return
-        if document is None:
-            return
-        others = [file.parent / name for name in _referred(document)]
-        for other in others:
-            self._read(other.resolve(), found)
+        for name in _referred(document):
+            self._read((file.parent / name).resolve(), found, begun)
         found[file] = document
 
 

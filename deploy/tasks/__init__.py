@@ -17,7 +17,7 @@ from deploy.model.errors import UsageError
 from deploy.model.settings import environment_names, parse_settings
 from deploy.tasks import db, dev, env, environment, host, sandbox, stack
 from deploy.tasks.app import DEFAULTS
-from deploy.tasks.configuration import say_plainly
+from deploy.tasks.configuration import keep_secrets_out_of_debugging, say_plainly
 from deploy.tasks.declared import declared
 
 __all__ = ["configured", "namespace"]
@@ -26,6 +26,7 @@ __all__ = ["configured", "namespace"]
 def namespace(tasks_file: str) -> Collection:
     """Every task, for the project whose `tasks.py` this is; each environment in its `invoke.yaml` gets a namespace."""
     say_plainly()
+    keep_secrets_out_of_debugging()
     root = Path(tasks_file).resolve().parent
     own = (db, dev, env, host, sandbox, stack)
     ns = Collection(*(one.collection() for one in own))

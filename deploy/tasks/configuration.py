@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 import sys
 from collections.abc import Iterator
 from types import FrameType, TracebackType
@@ -11,6 +13,8 @@ from invoke.vendor import yaml
 
 from deploy.model.errors import UsageError
 
+_WEBHOOK = re.compile(r"""(['"]?webhook['"]?: *['"])[^'"]*(['"])""")
+"""As a dictionary is printed."""
 _READING = frozenset(["load_project", "load_runtime", "load_shell_env", "load_collection", "merge"])
 
 
@@ -22,6 +26,21 @@ def say_plainly() -> None:
     """
     if sys.excepthook is not _show:
         sys.excepthook = _show
+
+
+def keep_secrets_out_of_debugging() -> None:
+    """Mask what of `invoke.yaml` is a secret in what Invoke's own --debug prints of its configuration."""
+    log = logging.getLogger("invoke")
+    if _masked not in log.filters:
+        log.addFilter(_masked)
+
+
+def _masked(record: logging.LogRecord) -> bool:
+    said = record.getMessage()
+    masked = _WEBHOOK.sub(r"\1***\2", said)
+    if masked != said:
+        record.msg, record.args = masked, ()
+    return True
 
 
 def _show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

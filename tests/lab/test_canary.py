@@ -87,7 +87,7 @@ class Story:
         ended = threading.Event()
 
         def watch() -> None:
-            while not ended.wait(0.002):
+            while not ended.wait(0.02):
                 for folder in os.scandir("/proc"):
                     if folder.name.isdecimal():
                         with contextlib.suppress(OSError):
