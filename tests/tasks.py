@@ -22,7 +22,7 @@ PROGRAMS = ("age",)
 FAULTS = "faults"
 """Every fault at every step of a deploy: half an hour, on demand."""
 BIN = Path(sys.executable).parent
-AT_ONCE = 4
+AT_ONCE = 3
 """Files of tests that run at the same time: much of them is waiting, for health checks and for links that are slow."""
 
 
@@ -82,7 +82,7 @@ def _commands(suites: Sequence[str], keyword: str) -> Iterator[list[str]]:
     if FAULTS in suites:
         yield [*common, "tests/lab/test_faults.py", "-rP", *_side_by_side(3, "load")]
     elif "unit" in suites:
-        yield [*common, "tests/unit"]
+        yield [*common, "tests/unit", *_side_by_side(2, "load")]
     else:
         yield [*common, *(f"tests/{name}" for name in suites), "-m", "not matrix", *_side_by_side(AT_ONCE, "loadfile")]
 
