@@ -20,7 +20,7 @@ import pytest
 from tests.lab.conftest import RemoteHost, new_shop, public_key, raise_host
 from tests.project import Project
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(1200)
 AT = ("--host", "sandbox")
 PROD = ("--env", "prod", *AT)
 COMPOSE = """\
