@@ -25,6 +25,7 @@ from deploy.push.packing import Packing
 from deploy.release.by_hand import BackUpByHand, EndByHand, RestByHand, TakeData
 from deploy.release.change import Change
 from deploy.release.checking import outline, problems_of
+from deploy.release.current import MakeCurrent
 from deploy.release.data_services import DataUp, MakeNetworks
 from deploy.release.definitions import explained
 from deploy.release.edge import PrepareEdge, Switch, WatchFromHere
@@ -33,7 +34,7 @@ from deploy.release.migrate import BackUpBeforeMigrating, CheckMigrations, Migra
 from deploy.release.prepare import Prepared, whoami
 from deploy.release.prune import Prune
 from deploy.release.push import Push
-from deploy.release.records import keep_journal, record_current
+from deploy.release.records import keep_journal
 from deploy.release.rehearse import Rehearse, needless
 from deploy.release.retire import Retire
 from deploy.release.site import Site
@@ -42,7 +43,7 @@ from deploy.release.start import StartRelease, TakeOverWorkers
 from deploy.release.steps import Action, run_all
 from deploy.release.tools import bring_age
 from deploy.shell import LocalShell
-from deploy.ui import Console, Step
+from deploy.ui import Console
 from deploy.ui.reports import seen
 
 
@@ -283,20 +284,3 @@ def carry_out(actions: Sequence[Action], change: Change, console: Console, secon
         raise
     finally:
         change.stop_watching()
-
-
-class MakeCurrent(Action):
-    """Makes the release the current one of a project that has no public ports."""
-
-    title = "Make the release current"
-
-    def __init__(self, change: Change) -> None:
-        self._change = change
-
-    def run(self, step: Step) -> None:
-        step.result = self._change.record.id
-        record_current(self._change.site, self._change.record.id)
-
-    def undo(self) -> None:
-        previous = self._change.previous
-        record_current(self._change.site, previous.id if previous else "")

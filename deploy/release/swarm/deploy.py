@@ -26,6 +26,7 @@ from deploy.model.swarm.plan import make_swarm_plan
 from deploy.model.swarm.refused import check_cluster, check_sizes, check_swarm
 from deploy.model.swarm.render import own_networks
 from deploy.push.send import lacked_bytes
+from deploy.release.current import MakeCurrent
 from deploy.release.definitions import explained
 from deploy.release.deploy import Deployed, purpose, require_unchanged
 from deploy.release.edge import WatchFromHere
@@ -33,7 +34,7 @@ from deploy.release.lock import locked
 from deploy.release.migrate import BackUpBeforeMigrating, CheckMigrations, Migrate, Pending
 from deploy.release.prepare import Prepared, whoami
 from deploy.release.push import Push
-from deploy.release.records import keep_journal, record_current
+from deploy.release.records import keep_journal
 from deploy.release.site import Site
 from deploy.release.steps import Action, run_all
 from deploy.release.swarm.change import SwarmChange, look
@@ -160,7 +161,7 @@ def _actions(prepared: Prepared, plan: Plan, change: SwarmChange, local: LocalSh
         WatchFromHere(change),
         Roll(change, needs_of(prepared.stack)),
         *([EdgeUp(change)] if plan.edge != EdgeAction.NONE or _edge_goes(change) else []),
-        MakeLive(change),
+        MakeCurrent(change),
     ]
 
 
@@ -202,20 +203,3 @@ def _networks(stack: Stack, project: str) -> Iterator[tuple[str, str, str]]:
     for name, raw in own_networks(stack, project).items():
         options = ",".join(f"{key}={value}" for key, value in (raw.get("driver_opts") or {}).items())
         yield name, "yes" if raw.get("internal") else "no", options
-
-
-class MakeLive(Action):
-    """Says that the release is the one that serves."""
-
-    title = "Make the release current"
-
-    def __init__(self, change: SwarmChange) -> None:
-        self._change = change
-
-    def run(self, step: Step) -> None:
-        step.result = self._change.record.id
-        record_current(self._change.site, self._change.record.id)
-
-    def undo(self) -> None:
-        previous = self._change.previous
-        record_current(self._change.site, previous.id if previous else "")

@@ -11,6 +11,7 @@ from deploy.model.journal import Entry, Outcome
 from deploy.model.release import ReleaseRecord
 from deploy.model.settings import Environment
 from deploy.model.swarm.edge import edge_config
+from deploy.release.current import MakeCurrent
 from deploy.release.deploy import Deployed
 from deploy.release.edge import WatchFromHere
 from deploy.release.lock import locked, require_thawed
@@ -18,7 +19,7 @@ from deploy.release.prepare import whoami
 from deploy.release.records import keep_journal
 from deploy.release.site import Site
 from deploy.release.swarm.change import SwarmChange, look
-from deploy.release.swarm.deploy import MakeLive, carry_out, told_what_came_of
+from deploy.release.swarm.deploy import carry_out, told_what_came_of
 from deploy.release.swarm.registry import Distribute
 from deploy.release.swarm.roll import EdgeUp, Roll
 from deploy.ui import Console
@@ -49,7 +50,7 @@ def roll_back_swarm(
             WatchFromHere(change),
             Roll(change, {}),
             *([EdgeUp(change)] if live is None or edge_config(target, project) != edge_config(live, project) else []),
-            MakeLive(change),
+            MakeCurrent(change),
         ]
         with told_what_came_of(change), keep_journal(hold, entry, change, Outcome.ROLLED_BACK) as seconds:
             carry_out(actions, change, console, seconds)
