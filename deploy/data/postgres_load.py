@@ -58,7 +58,7 @@ def worth_a_file(part: Part) -> bool:
 
 def load_at_once(server: Postgres, part: Part, fresh: str, restoring: Restoring) -> bool:
     """Let several processes fill a database from a part: whether it is whole then; else it may be half full."""
-    script = packaged("data", "restore-jobs.sh", part.size_bytes, fresh)
+    script = packaged("data", "restore-jobs.sh", part.size_bytes, connection(fresh))
     command = restoring.feed(part, server.program(*script))
     return server.shell.run(command, check=False, on_line=restoring.step.show).ok
 

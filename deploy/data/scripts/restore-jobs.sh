@@ -1,6 +1,6 @@
 # Restores a dump that comes on standard input by several processes at once, which need it as a file.
 #
-#   restore-jobs.sh BYTES DATABASE        in the server's container; BYTES is the size of the dump
+#   restore-jobs.sh BYTES DATABASE        in the server's container; BYTES is the size of the dump, DATABASE as --dbname has it
 #
 # Ends with status 75, and has read nothing, where there is one processor or little room.
 set -eu
