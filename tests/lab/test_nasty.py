@@ -53,6 +53,7 @@ def _stack() -> dict[str, object]:
         "environment": {"POSTGRES_HOST_AUTH_METHOD": "trust", "POSTGRES_DB": escaped(DATABASE)},
         "volumes": ["pg:/var/lib/postgresql/data"],
         "healthcheck": {"test": ["CMD", "pg_isready", "-h", "127.0.0.1", "-U", "postgres"], **check},
+        "x-deploy": {"allow": {"trust-authentication": f"what it is called is tried here: {escaped(NASTY)}"}},
     }
     web = {
         "image": "nginx:alpine",
