@@ -13,7 +13,7 @@ from deploy.model.command import Command
 from deploy.model.errors import CommandError, DeployError, UsageError
 from deploy.model.proof import Proof
 from deploy.model.settings import Environment
-from deploy.shell import Completed, OnLine, Shell
+from deploy.shell import Completed, OnLine, Process, Shell
 from deploy.shell.base import CHUNK_BYTES, lines_of
 from deploy.shell.packaged import packaged
 from deploy.ui import Step
@@ -22,6 +22,8 @@ from deploy.ui.units import size
 LATEST = "latest"
 NEVER_LATEST = frozenset({Label.PRE_RESTORE, Label.POINT_IN_TIME})
 BEAT_S = 10.0
+RELEASE_S = 5.0
+"""How long the end of a lock is waited for, on a busy host."""
 STALL_S = 120
 """A copy that sends no byte for this long is ended: a dump holds a transaction open."""
 
@@ -114,6 +116,7 @@ class Repository:
                 ended.set()
                 beating.join()
                 holder.close_stdin()
+                _await_end(holder)
 
     def backups(self) -> tuple[Stored, ...]:
         """Every backup, oldest first. Folders without a manifest are none and are left out."""
@@ -282,3 +285,15 @@ class _Report:
             self.sha256 = value
         elif word == "size":
             self.size_bytes = int(value)
+
+
+def _await_end(holder: Process) -> None:
+    """Let a lock end where it is held: whoever locks next would still find it. A lost link is not waited for."""
+
+    def wait() -> None:
+        with contextlib.suppress(DeployError, OSError):
+            holder.wait()
+
+    waiting = threading.Thread(target=wait, daemon=True)
+    waiting.start()
+    waiting.join(RELEASE_S)
