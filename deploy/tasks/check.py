@@ -127,11 +127,11 @@ def _on_a_cluster(app: App, environment: Environment, examined: Examined) -> tup
 def _on_hosts(
     app: App, environment: Environment, examined: Examined, compose: ComposeProject, specs: Sequence[str]
 ) -> tuple[Problem, ...]:
-    """What is wrong with the hosts themselves, all at once. Raises DeployError for those that cannot be reached."""
+    """What is wrong with the hosts themselves, all at once; of those that cannot be asked, that alone."""
     from deploy.release.checking import host_problems
     from deploy.release.initial import as_set_up
     from deploy.release.prepare import release_of
-    from deploy.tasks.hosts import ask, connected
+    from deploy.tasks.hosts import SKIP, ask, connected
 
     now = datetime.now(UTC)
 
@@ -145,8 +145,12 @@ def _on_hosts(
         found = host_problems(as_set_up(prepared, site), site, app.shell())
         return tuple(dataclasses.replace(one, message=f"{spec}: {one.message}") for one in found)
 
-    with connected(app, environment, specs) as (sites, _), app.console.step(f"Look at {', '.join(specs)}"):
-        return tuple(one for found in ask(sites, look).values() for one in found)
+    try:
+        with connected(app, environment, specs) as (sites, _), app.console.step(f"Look at {', '.join(specs)}"):
+            return tuple(one for found in ask(sites, look).values() for one in found)
+    except DeployError as error:  # what was found here is told all the same
+        said = " ".join((error.details or error.message).split())
+        return (Problem(said, error.remedy.partition(f"; {SKIP}")[0], rule="host-reached"),)
 
 
 def _write_sarif(path: Path, problems: Sequence[Problem], locate: Locate) -> None:

@@ -35,7 +35,19 @@ def test_all_that_is_wrong_with_a_host_is_told_before_anything_is_built(shop: Pr
     assert "! nobody has asked for updates of its packages for 41 days" in told
     assert "! shop.invalid leads nowhere: no DNS has it, or not yet → let it lead to " in told
     assert "! two releases side by side may want 19327.4 GB of memory (nginx 9663.7 GB by its limit)" in told
+    checked = json.loads(shop.inv("prod.check", "--host", "sandbox", "--json").stdout)
+    assert {"host-updates", "host-dns", "host-memory"} <= {one["rule"] for one in checked}
     host.sh("rm /run/reboot-required; touch /var/lib/apt/lists")
+
+
+def test_a_host_that_cannot_be_reached_is_told_with_what_is_wrong_here(shop: Project) -> None:
+    shop.edit("compose.yaml", "services:\n", "x-nobody: ${NOBODY_SETS_THIS}\nservices:\n")
+    checked = json.loads(shop.inv("prod.check", "--host", "nobody.invalid", "--json", expect=1).stdout)
+    shop.edit("compose.yaml", "x-nobody: ${NOBODY_SETS_THIS}\n", "")
+
+    assert "undefined-variable" in {one["rule"] for one in checked}
+    (reached,) = (one for one in checked if one["rule"] == "host-reached")
+    assert (reached["severity"], "nobody.invalid" in reached["message"]) == ("error", True)
 
 
 def test_a_release_is_measured_and_its_ports_are_tried(shop: Project, host: RemoteHost) -> None:

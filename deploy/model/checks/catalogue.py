@@ -25,6 +25,7 @@ HOST_RULES = {
     "host-plan": "What invoke.yaml asks of the host cannot be.",
     "host-port": "Somebody else holds a port that the stack publishes.",
     "host-proof": "There is no backup that was proved lately, and the environment wants one.",
+    "host-reached": "A host cannot be connected to.",
     "host-release": "A release there cannot be read.",
     "host-schedule": "The schedule on the host is not the one of invoke.yaml.",
     "host-swap": "There is little memory and no swap.",
