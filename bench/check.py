@@ -33,11 +33,11 @@ def main() -> None:
     print(f"{'stack':<20}{'services':>9}{'compose config':>16}{'reading':>10}{'rules':>8}{'rules and reading':>20}")
     for name in STACKS:
         environment = parse_settings({"stack": name}, folder=name).environment("prod")
-        compose, missing = readable(LocalShell(ROOT), ROOT, environment)
-        measure(name, environment, compose, missing)
+        found = readable(LocalShell(ROOT), ROOT, environment)
+        measure(name, environment, found.compose, found.stood_in)
 
 
-def measure(name: str, environment: Environment, compose: ComposeProject, missing: tuple[str, ...]) -> None:
+def measure(name: str, environment: Environment, compose: ComposeProject, missing: frozenset[str]) -> None:
     """One line of it."""
     stack, warnings = compose.stack()
     example = env_example(ROOT, compose_files(ROOT, environment), environment.name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +49,7 @@ class Examined:
 
 
 def examine_project(
-    compose: ComposeProject, environment: Environment, root: Path, missing: Sequence[str] = ()
+    compose: ComposeProject, environment: Environment, root: Path, missing: Iterable[str] = ()
 ) -> Examined:
     """Read a stack and hold it against every rule.
 

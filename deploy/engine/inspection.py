@@ -9,6 +9,7 @@ from pathlib import Path
 from deploy.engine.compose import ComposeProject
 from deploy.engine.discover import compose_files, env_example, find_compose_files, find_env_file
 from deploy.engine.held import Held, seal_of
+from deploy.engine.lines import SourceLines
 from deploy.engine.sources import read_sources
 from deploy.model.findings import ComposeFiles, EnvFile, Source
 from deploy.model.settings import Environment
@@ -42,7 +43,8 @@ def inspect(shell: LocalShell, root: Path, environment: Environment) -> Inspecti
     files = find_compose_files(root, environment)
     paths = tuple(root / path for path in files.paths)
     example = env_example(root, paths, environment.name)
-    compose, missing = readable(shell, root, environment)
+    found = readable(shell, root, environment)
+    compose, missing = found.compose, found.missing
     env_file = find_env_file(root, environment, paths)
     there = (root / env_file.path).is_file()
     stack, _ = compose.stack()
@@ -58,8 +60,19 @@ def inspect(shell: LocalShell, root: Path, environment: Environment) -> Inspecti
     )
 
 
-def readable(shell: LocalShell, root: Path, environment: Environment) -> tuple[ComposeProject, tuple[str, ...]]:
-    """An environment's compose files with every variable that they require, and those that nothing sets yet.
+@dataclass(frozen=True)
+class Readable:
+    """An environment's compose files, with something for every variable that they do not do without."""
+
+    compose: ComposeProject
+    missing: tuple[str, ...]
+    """Variables that are required, and that nothing sets yet."""
+    stood_in: frozenset[str]
+    """Variables whose values are not known here: those, and what an encrypted env file or a command would tell."""
+
+
+def readable(shell: LocalShell, root: Path, environment: Environment) -> Readable:
+    """An environment's files as they can be read without asking anybody for a secret.
 
     An env file that is not there yet is stood in for by its example. Raises UsageError without any compose files.
     """
@@ -69,9 +82,14 @@ def readable(shell: LocalShell, root: Path, environment: Environment) -> tuple[C
     compose = ComposeProject(
         shell, environment.project, paths, env_file if env_file.is_file() or not example else example, held
     )
-    missing = tuple(compose.missing_variables())
-    if missing:
-        given = LocalShell(shell.cwd, {**shell.env, **dict.fromkeys(missing, PASSES)})
-        compose = ComposeProject(given, compose.name, paths, compose.env_file, held)
-    # nobody is asked for a secret only to look
-    return compose, () if held.sealed else tuple(name for name in missing if name not in environment.secrets)
+    missing = frozenset(compose.missing_variables())
+    references = [one for file in SourceLines(paths, root).written() for one in file.references if held.sealed]
+    hidden = {*environment.secrets, *(one.name for one in references)} - shell.environ().keys()
+    blank = missing | environment.secrets.keys() | {one.name for one in references if one.default is None}
+    given = dict.fromkeys(blank - shell.environ().keys(), PASSES)
+    if given:
+        compose = ComposeProject(
+            LocalShell(shell.cwd, {**shell.env, **given}), compose.name, paths, compose.env_file, held
+        )
+    told = () if held.sealed else tuple(sorted(missing - environment.secrets.keys()))
+    return Readable(compose, told, missing | hidden)

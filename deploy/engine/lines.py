@@ -39,7 +39,7 @@ class SourceLines:
         for other in self._extended(path):
             if best and best[0] < len(path):
                 best = max(best, self._deepest((path[0], other, *path[2:])) or best, key=lambda found: found[0])
-        return f"{self._name(best[1])}:{best[2]}" if best else ""
+        return f"{self.name(best[1])}:{best[2]}" if best else ""
 
     def _deepest(self, path: Sequence[str]) -> tuple[int, Path, int] | None:
         best: tuple[int, Path, int] | None = None
@@ -64,11 +64,12 @@ class SourceLines:
     def written(self) -> tuple[ComposeFile, ...]:
         """The files as they are written, those that others include or extend before them."""
         return tuple(
-            ComposeFile(self._name(file), _mapping(document), tuple(_references(document, self._name(file))))
+            ComposeFile(self.name(file), _mapping(document), tuple(_references(document, self.name(file))))
             for file, document in self._documents
         )
 
-    def _name(self, file: Path) -> str:
+    def name(self, file: Path) -> str:
+        """A file as messages call it: relative to the project's folder, where it is in it."""
         return str(file.relative_to(self.root) if file.is_relative_to(self.root) else file)
 
     @cached_property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +12,6 @@ from deploy.engine.compose import ComposeProject
 from deploy.engine.context import ignore_file, ignore_rules
 from deploy.engine.dockerfiles import dockerfile_text
 from deploy.engine.files import env_text
-from deploy.engine.held import seal_of
 from deploy.engine.lines import SourceLines
 from deploy.engine.nginx import nginx_files
 from deploy.model.command import Command
@@ -49,7 +48,7 @@ def read_subject(
     lines: SourceLines,
     *,
     example: Path | None,
-    missing: Sequence[str] = (),
+    missing: Iterable[str] = (),
     warnings: Sequence[str] = (),
 ) -> Subject:
     """Everything that rules look at, in one environment. `example` is what its env file is made from;
@@ -61,7 +60,8 @@ def read_subject(
     stands_in = there is not None and there == example
     made_from = _env_file(example, root) if example else None
     files = lines.written()
-    env = _env_file(there, root) if there and not stands_in else None
+    # of one that is encrypted nothing can be told; its variables come in compose's environment
+    env = _env_file(there, root) if there and not stands_in and not compose.held.sealed else None
     return Subject(
         environment=environment.name,
         stack=stack,
@@ -92,9 +92,6 @@ def _tracked(root: Path, paths: Sequence[str]) -> frozenset[str] | None:
 
 
 def _env_file(path: Path, root: Path) -> EnvFile:
-    """A file's lines; none of one that is encrypted."""
-    if seal_of(path):
-        return EnvFile(_relative(path, root))
     found = tuple(Variable(one.name, one.raw, one.line) for one in parse(env_text(path), path.name))
     return EnvFile(_relative(path, root), found)
 

@@ -65,8 +65,7 @@ def check_task(name: str) -> Task[Any]:
         if list:
             app.console.data(rules_page(RULES).rstrip("\n"))
             return
-        if local and host:
-            raise UsageError("--local and --host are against each other", "leave one of them out")
+        _require_together(local=local, fix=fix, told=bool(json or sarif), host=bool(host))
         environment = app.settings.environment(name)
         examined, compose = _examine(app, environment)
         locate = examined.lines.locate
@@ -90,6 +89,14 @@ def check_task(name: str) -> Task[Any]:
     return check
 
 
+def _require_together(*, local: bool, fix: bool, told: bool, host: bool) -> None:
+    """Raises UsageError for options of which one would count for nothing."""
+    if local and host:
+        raise UsageError("--local and --host are against each other", "leave one of them out")
+    if fix and (told or host):
+        raise UsageError("--fix writes a file and tells nothing else", "leave --json, --sarif and --host out")
+
+
 def _conclude(app: App, name: str, problems: Sequence[Problem], verdict: str, *, strict: bool, quiet: bool) -> None:
     open_ones = [one for one in problems if not one.allowed]
     if any(one.fatal for one in open_ones) or (strict and open_ones):
@@ -110,10 +117,10 @@ def _examine(app: App, environment: Environment) -> tuple[Examined, ComposeProje
     from deploy.engine.examine import examine_project
     from deploy.engine.inspection import readable
 
-    compose, missing = readable(app.shell(DEPLOY_ADDRESS="localhost"), app.root, environment)
-    if missing:
-        app.console.note(f"not set here, and not looked at: {', '.join(missing)}")
-    return examine_project(compose, environment, app.root, missing), compose
+    found = readable(app.shell(DEPLOY_ADDRESS="localhost"), app.root, environment)
+    if found.missing:
+        app.console.note(f"not set here, and not looked at: {', '.join(found.missing)}")
+    return examine_project(found.compose, environment, app.root, found.stood_in), found.compose
 
 
 def _on_a_cluster(app: App, environment: Environment, examined: Examined) -> tuple[Problem, ...]:
@@ -149,6 +156,8 @@ def _on_hosts(
         with connected(app, environment, specs) as (sites, _), app.console.step(f"Look at {', '.join(specs)}"):
             return tuple(one for found in ask(sites, look).values() for one in found)
     except DeployError as error:  # what was found here is told all the same
+        if isinstance(error, UsageError):
+            raise
         said = " ".join((error.details or error.message).split())
         return (Problem(said, error.remedy.partition(f"; {SKIP}")[0], rule="host-reached"),)
 
@@ -175,14 +184,14 @@ def _fix(app: App, environment: Environment, examined: Examined, *, yes: bool) -
         app.console.good("There is nothing that can be mended without thinking.")
         return
     path = examined.lines.files[-1].parent / NAME
-    relative = path.relative_to(app.root) if path.is_relative_to(app.root) else path
+    relative = examined.lines.name(path)
     if path in examined.lines.files:
         raise UsageError(
             f"{relative} is laid over the others already", "mend these there, or remove it and run this again"
         )
     head = f"What inv {environment.name}.check --fix found to be mended without thinking."
     new, old = overlay_text(document, head), path.read_text() if path.is_file() else ""
-    for line in difflib.unified_diff(old.splitlines(), new.splitlines(), str(relative), str(relative), lineterm=""):
+    for line in difflib.unified_diff(old.splitlines(), new.splitlines(), relative, relative, lineterm=""):
         app.console.data(line)
     if new == old:
         app.console.good(f"{relative} says all of this already.")
@@ -191,7 +200,7 @@ def _fix(app: App, environment: Environment, examined: Examined, *, yes: bool) -
         write_whole(path, new, mode=0o644)
         mended = sum(bool(one.overlay) and not one.allowed for one in examined.problems)
         app.console.good(f"Wrote {relative}, which mends {count(mended, 'problem')}.")
-    names = ", ".join(str(file.relative_to(app.root)) for file in (*examined.lines.files, path))
+    names = ", ".join(map(examined.lines.name, (*examined.lines.files, path)))
     app.console.say(
         f"Next: compose: [{names}] under deploy.environments.{environment.name} in invoke.yaml lays it over the others."
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePath
-from textwrap import indent
 from typing import Any
 from urllib.parse import quote
 
@@ -170,8 +169,3 @@ def _plain(text: str) -> str:
 def _parted(place: str) -> tuple[str, int | None]:
     file, _, line = place.rpartition(":")
     return (file, int(line)) if file and line.isdecimal() else (place, None)
-
-
-def shown(text: str) -> str:
-    """A file's text, set off."""
-    return indent(text.rstrip(), "    ")

@@ -212,3 +212,45 @@ def test_a_password_with_a_dollar_is_found_in_its_file(shop: Project) -> None:
 
     assert (problem["file"], problem["line"]) == (".env.prod", 2)
     assert "pL2vXw8c" not in "".join(str(part) for part in problem.values())
+
+
+HIDDEN = """\
+services:
+  web:
+    image: acme/web:1
+    environment: {SECRET_KEY: "${SECRET_KEY}", API_TOKEN: "${API_TOKEN:-}", DB_PASSWORD: "${DB_PASSWORD:?}"}
+"""
+
+
+def rules_of_values(project: Project) -> set[str]:
+    """Rules that look at what variables are."""
+    about = ("secret", "password", "variable", "env")
+    return {one["rule"] for one in found(project) if any(word in one["rule"] for word in about)}
+
+
+def test_a_secret_that_a_command_gives_is_not_taken_for_a_blank_one(shop: Project) -> None:
+    (shop.root / "compose.yaml").write_text(HIDDEN)
+    (shop.root / ".env.prod").write_text("API_TOKEN=kJ4hTq9ZpL2vXw8ckJ4hTq9ZpL2vXw8c\n")
+    secrets = {"SECRET_KEY": "false", "DB_PASSWORD": "false"}
+    (shop.root / "invoke.yaml").write_text(json.dumps({"deploy": {"environments": {"prod": {"secrets": secrets}}}}))
+
+    assert rules_of_values(shop) == set()
+
+
+def test_of_an_encrypted_env_file_nothing_is_made_up(shop: Project) -> None:
+    (shop.root / "compose.yaml").write_text(HIDDEN)
+    (shop.root / ".env.example").write_text("SECRET_KEY=<random:50>\nAPI_TOKEN=<random:32>\nDB_PASSWORD=<random:32>\n")
+    (shop.root / ".env.prod").write_text("-----BEGIN AGE ENCRYPTED FILE-----\n")
+
+    assert rules_of_values(shop) == set()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--fix", "--json"), "--fix writes a file and tells nothing else"),
+        (("--local", "--sarif", "no/../compose.yaml/x"), "compose.yaml/x cannot be written"),
+    ],
+)
+def test_options_that_cannot_be_are_refused(shop: Project, words: tuple[str, ...], said: str) -> None:
+    assert said in shop.inv("prod.check", *words, expect=2).stderr

@@ -135,9 +135,10 @@ def end_of_life(subject: Subject) -> Iterator[Problem]:
             gone = f"has had no security updates since {end}" if end < subject.today else f"gets none after {end}"
             program = what.partition(" ")[0]
             best = longest(program)
+            which = f"; {program} {best[0]} is until {best[1]}" if best and best[1] > subject.today else ""
             yield Problem(
                 f"{one.service}: {one.reference}: {what} {gone}",
-                f"move to one that is kept up; {program} {best[0]} is until {best[1]}" if best else "move on",
+                f"move to one that is kept up{which}",
                 path=one.path,
                 place=one.place,
             )
