@@ -10,7 +10,7 @@ from deploy.engine.bases import BaseImages, recipe_folder
 from deploy.engine.files import write_whole
 from deploy.model.command import Command
 from deploy.model.errors import DeployError, UsageError
-from deploy.model.settings.parse import NAME
+from deploy.model.settings.reading import NAME
 from deploy.shell import LocalShell
 from deploy.ui import Console
 

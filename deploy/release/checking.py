@@ -25,7 +25,7 @@ from deploy.model.checks import (
     needed_on_host,
     with_reasons,
 )
-from deploy.model.edge import HTTP_PORT, HTTPS_PORT, published
+from deploy.model.edge import HTTP_PORT, HTTPS_PORT, Tls, published
 from deploy.model.edge import images as edge_images
 from deploy.model.errors import DeployError
 from deploy.model.facts import Facts
@@ -50,9 +50,14 @@ def outline(prepared: Prepared, site: Site, local: LocalShell) -> Plan:
     tls = tls_for(prepared.environment, prepared.record)
     maintenance_page(prepared.environment)  # what cannot be shown is better known now
     edge = edge_images(tls) if prepared.record.public else ()
+    return make_plan(wanted_of(prepared, facts, local, edge, tls), facts, site.layout)
+
+
+def wanted_of(prepared: Prepared, facts: Facts, local: LocalShell, edge: Iterable[str], tls: Tls | None) -> Wanted:
+    """What a plan is made from: the release, and which images are here for it. `edge` are those of the edge."""
     references = [*edge, *(source.reference for source in prepared.sources.values())]
     have = frozenset(references) - frozenset(missing(local, references))
-    wanted = Wanted(
+    return Wanted(
         prepared.record,
         have,
         lacked_bytes(local, have - facts.images.keys(), facts.layers.values()),
@@ -61,7 +66,6 @@ def outline(prepared: Prepared, site: Site, local: LocalShell) -> Plan:
         found_migrations(prepared.stack),
         prepared.warnings,
     )
-    return make_plan(wanted, facts, site.layout)
 
 
 def host_problems(prepared: Prepared, site: Site, local: LocalShell | None = None) -> tuple[Problem, ...]:

@@ -9,7 +9,7 @@ from invoke.collection import Collection
 from deploy.engine.sandbox import WORD
 from deploy.model.command import Command
 from deploy.model.errors import UsageError
-from deploy.model.settings.parse import NAME
+from deploy.model.settings.reading import NAME
 from deploy.remote.target import resolve
 from deploy.tasks.app import App
 from deploy.tasks.base import task

@@ -179,12 +179,7 @@ def _why_anew(listeners: tuple[Listener, ...], tls: Tls | None, facts: Facts) ->
 def _gaps(
     data: Iterable[ServicePlan], edge: EdgeAction, record: ReleaseRecord, live: ReleaseRecord | None, why_anew: str
 ) -> Iterable[str]:
-    for plan in data:
-        if plan.action == Action.REPLACE:
-            last = f", which took {plan.gap_s:.0f} s the last time" if plan.gap_s else ""
-            yield f"{plan.name} is replaced: requests that need it fail until it is healthy again{last}"
-        if plan.action == Action.REMOVE:
-            yield f"{plan.name} is removed: requests that need it fail"
+    yield from data_gaps(data)
     if edge == EdgeAction.RECREATE:
         yield (
             f"the edge is replaced because {why_anew}: one to three seconds of refused connections, "
@@ -193,6 +188,16 @@ def _gaps(
     if live:
         for name in record.app(exclusive=True):
             yield f"{name} stops before its new version starts: {record.services[name].exclusive}"
+
+
+def data_gaps(data: Iterable[ServicePlan]) -> Iterable[str]:
+    """What users notice of services that live on and are changed themselves."""
+    for plan in data:
+        if plan.action == Action.REPLACE:
+            last = f", which took {plan.gap_s:.0f} s the last time" if plan.gap_s else ""
+            yield f"{plan.name} is replaced: requests that need it fail until it is healthy again{last}"
+        if plan.action == Action.REMOVE:
+            yield f"{plan.name} is removed: requests that need it fail"
 
 
 def _taking_over(by_hand: Iterable[Container], record: ReleaseRecord, listeners: Iterable[Listener]) -> Iterable[str]:

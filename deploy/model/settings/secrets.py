@@ -16,7 +16,7 @@ _EXAMPLE = 'for example "op read op://shop/database/password"'
 
 def parse_secrets(raw: Any, where: str) -> dict[str, Command]:
     """Raises UsageError beginning with `where`, which is the place of the setting, and showing no value."""
-    commands = raw or {}
+    commands = {} if raw is None else raw
     if not isinstance(commands, Mapping):
         raise UsageError(f"{where} is not a mapping of variables to commands", _EXAMPLE)
     return {str(name): _command(str(name), one, f"{where}.{name}") for name, one in commands.items()}

@@ -12,7 +12,7 @@ from deploy.model.journal import interrupted, replacing_s
 from deploy.model.kinds import Kind
 from deploy.model.layout import HostLayout
 from deploy.model.plan import Action, EdgeAction, Plan, ServicePlan, Wanted
-from deploy.model.plan.make import new_migrations
+from deploy.model.plan.make import data_gaps, new_migrations
 from deploy.model.release import ReleaseRecord, ServiceRecord
 from deploy.model.swarm import names
 from deploy.model.swarm.edge import edge_config
@@ -124,12 +124,7 @@ def _gaps(
     record: ReleaseRecord,
     live: ReleaseRecord | None,
 ) -> Iterator[str]:
-    for one in data:
-        if one.action == Action.REPLACE:
-            last = f", which took {one.gap_s:.0f} s the last time" if one.gap_s else ""
-            yield f"{one.name} is replaced: requests that need it fail until it is healthy again{last}"
-        if one.action == Action.REMOVE:
-            yield f"{one.name} is removed: requests that need it fail"
+    yield from data_gaps(data)
     if edge == EdgeAction.RECREATE:
         yield "the edge is replaced, node by node: refused connections at each for a few seconds"
     rolling = [one.name for one in services if one.action == Action.REPLACE]

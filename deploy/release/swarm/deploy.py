@@ -8,24 +8,22 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
-from deploy.engine.images import missing
 from deploy.model.checks import check_host, require_none
 from deploy.model.edge import IMAGE as EDGE_IMAGE
 from deploy.model.edge import listeners_of
 from deploy.model.errors import DeployError
 from deploy.model.facts import Facts
-from deploy.model.findings import found_migrations
 from deploy.model.journal import Entry, Outcome
 from deploy.model.kinds import Kind
 from deploy.model.plan import Action as PlanAction
-from deploy.model.plan import EdgeAction, Plan, Wanted
+from deploy.model.plan import EdgeAction, Plan
 from deploy.model.stack import Stack
 from deploy.model.swarm import names
 from deploy.model.swarm.found import Cluster
 from deploy.model.swarm.plan import make_swarm_plan
 from deploy.model.swarm.refused import check_cluster, check_sizes, check_swarm
 from deploy.model.swarm.render import own_networks
-from deploy.push.send import lacked_bytes
+from deploy.release.checking import wanted_of
 from deploy.release.current import MakeCurrent
 from deploy.release.definitions import explained
 from deploy.release.deploy import Deployed, purpose, require_unchanged
@@ -55,17 +53,7 @@ def plan_swarm(prepared: Prepared, site: Site, local: LocalShell) -> tuple[Plan,
     Raises DeployError with every problem found.
     """
     facts, cluster = site.first_look, look(site)
-    references = [EDGE_IMAGE, *(source.reference for source in prepared.sources.values())]
-    have = frozenset(references) - frozenset(missing(local, references))
-    wanted = Wanted(
-        prepared.record,
-        have,
-        lacked_bytes(local, have - facts.images.keys(), facts.layers.values()),
-        tuple(service.name for service in prepared.stack.with_command("migrate")),
-        None,
-        found_migrations(prepared.stack),
-        prepared.warnings,
-    )
+    wanted = wanted_of(prepared, facts, local, [EDGE_IMAGE], None)
     plan = with_rendering(make_swarm_plan(wanted, facts, cluster, site.layout), prepared, site, facts, cluster)
     plan = explained(plan, prepared, site, facts)
     problems = (
