@@ -15,8 +15,9 @@ import pytest
 from deploy.model.command import Command
 from deploy.model.errors import DeployError, UsageError
 from deploy.remote.agent import agent_of
-from deploy.remote.connection import Host, RemoteProcess
+from deploy.remote.connection import Host
 from deploy.remote.hostkeys import CheckHostKey, known_keys
+from deploy.remote.process import RemoteProcess
 from deploy.remote.target import Target, resolve
 
 
