@@ -55,7 +55,7 @@ def setup(
     if not swarm and (label or advertise or managers != 1):
         raise UsageError("--managers, --label and --advertise are about a cluster", "add --swarm")
     if swarm:
-        from deploy.tasks.cluster import set_up_cluster
+        from deploy.tasks.swarm.joining import set_up_cluster
 
         set_up_cluster(app, host, environment, managers=managers, labels=label, advertise=advertise)
         return

@@ -2,64 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
-import re
-from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.conftest import RemoteHost, new_shop, raise_host
-from tests.load import Load, Request
+from tests.lab.cluster import containers, failures, joined, load_on, rolling_shop, say, services, status
+from tests.lab.conftest import RemoteHost
 from tests.project import Project, docker, eventually
 
 NODES = ("m1", "w1", "w2")
 NUMBERS = itertools.count(1)
-# a kernel without ip_vs, as the one of many containers: nginx is to look its names up again and again
-LOOKS_UP = """\
-server {
-    listen 80;
-    resolver 127.0.0.11 valid=1s ipv6=off;
-    set $backend http://backend:8000;
-    location / { proxy_pass $backend; }
-}
-server {
-    listen 7000;
-    return 200 "tcp\\n";
-}
-"""
-SETTINGS = """\
-deploy:
-  environments:
-    prod:
-      engine: swarm
-      hosts: [sandbox-m1]
-      nodes: [sandbox-w1, sandbox-w2]
-"""
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """A small project whose web services run twice."""
-    with new_shop(tmp_path_factory.mktemp("shop"), "swarm") as project:
-        (project.root / "nginx" / "default.conf").write_text(LOOKS_UP)
-        (project.root / "invoke.yaml").write_text(SETTINGS)
-        project.edit("compose.yaml", "    container_name: shop_backend\n", "    deploy: {replicas: 2}\n")
-        project.edit(
-            "compose.yaml", "    depends_on: [backend]\n", "    depends_on: [backend]\n    deploy: {replicas: 2}\n"
-        )
+    with rolling_shop(tmp_path_factory.mktemp("shop"), "swarm", NODES) as project:
         yield project
 
 
 @pytest.fixture(scope="module")
 def cluster(shop: Project) -> dict[str, RemoteHost]:
     """Three machines, joined."""
-    hosts = {name: raise_host(shop, name) for name in NODES}
-    words = [word for host in hosts.values() for word in ("--host", host.spec)]
-    shop.inv("host.setup", "--swarm", *words, "--label", "sandbox-w1=zone=b")
-    return hosts
+    return joined(shop, NODES, "--label", "sandbox-w1=zone=b")
 
 
 @pytest.fixture(scope="module")
@@ -67,46 +33,6 @@ def live(shop: Project, cluster: dict[str, RemoteHost]) -> dict[str, RemoteHost]
     """The cluster with a first release."""
     shop.inv("prod.deploy", "--yes")
     return cluster
-
-
-def say(shop: Project, text: str) -> None:
-    """Let the next release's page say something."""
-    web = shop.root / "app" / "web.py"
-    web.write_text(re.sub(r"(?m)^VERSION = .*$", f'VERSION = "{text}"', web.read_text()))
-
-
-@contextlib.contextmanager
-def load_on(hosts: dict[str, RemoteHost]) -> Iterator[list[Load]]:
-    """Requests to every node while the block runs."""
-    loads = [Load(one.address, 80, (Request("/"), Request("/", lambda n: f"{n}")), clients=4) for one in hosts.values()]
-    with contextlib.ExitStack() as running:
-        for load in loads:
-            running.enter_context(load)
-        yield loads
-
-
-def failures(loads: list[Load]) -> Counter[str]:
-    assert all(load.sent > 100 for load in loads)
-    return sum((load.failed for load in loads), Counter())
-
-
-def status(shop: Project, expect: int = 0) -> dict[str, object]:
-    found: dict[str, object] = json.loads(shop.inv("prod.status", "--json", expect=expect).stdout)
-    return found
-
-
-def services(host: RemoteHost, stack: str) -> dict[str, str]:
-    """Services of a stack, name to the release they came with."""
-    ids = host.run(
-        "docker", "service", "ls", "--quiet", "--filter", f"label=com.docker.stack.namespace={stack}"
-    ).split()
-    form = '{{.Spec.Name}} {{index .Spec.Labels "windlass.release"}}'
-    lines = host.run("docker", "service", "inspect", "--format", form, *ids).splitlines()
-    return dict(line.split() for line in lines if len(line.split()) == 2)
-
-
-def containers(host: RemoteHost, name: str) -> set[str]:
-    return {*host.run("docker", "ps", "--quiet", "--filter", f"name={name}").split()}
 
 
 def test_machines_are_joined_and_labelled_and_reach_the_registry(cluster: dict[str, RemoteHost]) -> None:
