@@ -1,10 +1,12 @@
 """Base images: the official ones where a registry answers, else made here from Debian's packages under the same tags.
 
-A recipe is one file, `docker/base/<name>.Dockerfile`, whose first line says `# provides: <tags>`.
+A recipe is one file, `docker/base/<name>.Dockerfile`, whose first line says `# provides: <tags>`. An image that was
+made from one carries its digest, and is made anew when the recipe has changed.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -23,6 +25,9 @@ from deploy.ui import Console, Step
 
 PULL_TIMEOUT_S = 900
 _PROVIDES = re.compile(r"^# provides: (.+)$", re.MULTILINE)
+_COPIED = re.compile(r"^(?:COPY|ADD) (?:--\S+ )*(\S+) ", re.MULTILINE)
+MADE_FROM = "windlass.recipe"
+"""Label of an image that was made here: the digest of its recipe. The official ones have none."""
 _DEBIAN = re.compile(r"debian:(bookworm|trixie|forky|sid)(-slim)?")
 
 
@@ -43,6 +48,20 @@ class Recipe:
     @property
     def needs(self) -> tuple[str, ...]:
         return base_images(self.file.read_text(), {}, {})
+
+    def digest(self, others: Mapping[str, Recipe]) -> str:
+        """Sixteen hexadecimal digits over everything that the image is made from, recipes of what it needs too."""
+        text = self.file.read_text()
+        sums = hashlib.sha256(text.encode())
+        for source in _COPIED.findall(text):
+            path = self.file.parent / source
+            for file in sorted([path, *path.rglob("*")] if path.is_dir() else [path]):
+                if file.is_file():
+                    sums.update(str(file.relative_to(self.file.parent)).encode() + file.read_bytes())
+        for needed in self.needs:
+            if other := others.get(needed):
+                sums.update(other.digest(others).encode())
+        return sums.hexdigest()[:16]
 
 
 def needed_images(services: Iterable[Service]) -> tuple[str, ...]:
@@ -70,7 +89,7 @@ class BaseImages:
     def ensure(self, references: Iterable[str]) -> None:
         """Make every image present. Raises DeployError for one that can neither be pulled nor made."""
         for reference in references:
-            if not self.present(reference):
+            if not self.present(reference) or self._outdated(reference):
                 self._obtain(reference)
 
     def ensure_for(self, platform: str, reference: str) -> None:
@@ -107,6 +126,15 @@ class BaseImages:
         command = Command("docker", "image", "inspect", "--format", "{{.Os}}/{{.Architecture}}", reference)
         found = self._shell.run(command, check=False)
         return found.ok and without_variant(platform) in {"", found.stdout.strip()}
+
+    def _outdated(self, reference: str) -> bool:
+        """Whether an image was made here from a recipe that has changed since."""
+        recipe = self._recipes().get(reference)
+        if recipe is None:
+            return False
+        form = f'{{{{index .Config.Labels "{MADE_FROM}"}}}}'
+        made_from = self._shell.run(Command("docker", "image", "inspect", "--format", form, reference)).stdout.strip()
+        return made_from not in {"", recipe.digest(self._recipes())}
 
     def _obtain(self, reference: str) -> None:
         error = self._pull(reference)
@@ -146,6 +174,7 @@ class BaseImages:
 
     def _build(self, recipe: Recipe, step: Step) -> None:
         command = Command("docker", "build", "--progress", "plain").each("--tag", recipe.provides)
+        command = command.option("--label", f"{MADE_FROM}={recipe.digest(self._recipes())}")
         command = command.then("--file", str(recipe.file), str(recipe.file.parent))
         self._shell.run(command, on_line=step.show)
 

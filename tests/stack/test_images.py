@@ -102,6 +102,30 @@ def test_a_project_may_bring_a_recipe_of_its_own(tmp_path: Path) -> None:
         subprocess.run(["docker", "image", "rm", tag], check=False, capture_output=True)
 
 
+def test_an_image_is_made_anew_when_its_recipe_has_changed(tmp_path: Path) -> None:
+    folder = tmp_path / "docker" / "base"
+    (folder / "beside").mkdir(parents=True)
+    tag = "windlass.invalid/changing:1"
+    recipe, copied = folder / "changing.Dockerfile", folder / "beside" / "said"
+    recipe.write_text(f"# provides: {tag}\nFROM debian:trixie-slim\nCOPY beside /beside\nCMD true\n")
+    copied.write_text("one")
+
+    def made() -> str:
+        BaseImages(LocalShell(), Console(), tmp_path).ensure([tag])
+        command = ["docker", "image", "inspect", "--format", "{{.Id}}", tag]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    try:
+        first = made()
+        assert made() == first
+        copied.write_text("two")
+        second = made()
+        assert second != first
+        assert made() == second
+    finally:
+        subprocess.run(["docker", "image", "rm", tag], check=False, capture_output=True)
+
+
 def test_an_image_that_is_not_there_cannot_be_sent() -> None:
     with pytest.raises(DeployError, match="'docker save wltest/never:built' failed on this machine"):
         list(Saved(LocalShell(), ("wltest/never:built",)).members())
