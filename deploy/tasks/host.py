@@ -88,5 +88,60 @@ def setup(
         work.say_how()
 
 
+NODE_HELP = "the node: as invoke.yaml has it, user@server, or what prod.status calls it"
+ENV_HELP = "whose cluster, by its managers in invoke.yaml"
+WITH_DATA_HELP = "also a node that keeps data or the registry"
+
+
+@task(
+    dry=True,
+    help={
+        "host": NODE_HELP,
+        "env": ENV_HELP,
+        "with-data": f"{WITH_DATA_HELP}: they stop until it is back",
+        "yes": YES_HELP,
+    },
+)
+def drain(app: App, host: str = "", env: str = "prod", *, with_data: bool = False, yes: bool = False) -> None:
+    """Take a cluster's node out of work: what runs there moves, container by container, before the rest is stopped.
+
+    Nobody is refused on the other nodes; the node's own edge ends last. Examples: inv host.drain --host w1;
+    inv --dry host.drain --host w1 only shows what would move
+    """
+    from deploy.tasks.swarm import nodes
+
+    nodes.drain(app, env, host, with_data=with_data, yes=yes)
+
+
+@task(dry=True, help={"host": NODE_HELP, "env": ENV_HELP, "yes": YES_HELP})
+def activate(app: App, host: str = "", env: str = "prod", *, yes: bool = False) -> None:
+    """Let a cluster's node take part again after `drain` or a loss, and give it its share of the containers.
+
+    Services roll over for that without a lost request. Example: inv host.activate --host w1
+    """
+    from deploy.tasks.swarm import nodes
+
+    nodes.activate(app, env, host, yes=yes)
+
+
+@task(
+    dry=True,
+    help={
+        "host": NODE_HELP,
+        "env": ENV_HELP,
+        "with-data": f"{WITH_DATA_HELP}: the cluster is without it then",
+        "yes": YES_HELP,
+    },
+)
+def leave(app: App, host: str = "", env: str = "prod", *, with_data: bool = False, yes: bool = False) -> None:
+    """Take a node out of its cluster for good: drained, no manager any more, gone. Also one that is lost.
+
+    Refused for a manager that the others need. Example: inv host.leave --host w2
+    """
+    from deploy.tasks.swarm import nodes
+
+    nodes.leave(app, env, host, with_data=with_data, yes=yes)
+
+
 def collection() -> Collection:
-    return Collection("host", setup)
+    return Collection("host", activate, drain, leave, setup)

@@ -83,6 +83,14 @@ class SwarmService:
     update_message: str
     spec: Mapping[str, Any] = field(repr=False)
     """What its tasks are to be."""
+    stops_first: bool = False
+    """Whether an update stops a container before the new one is there."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def full_name(self) -> str:
+        """As the whole cluster knows it."""
+        return names.service_name(self.stack, self.name) if self.stack else self.name
 
     @property
     def may_end(self) -> bool:
@@ -187,6 +195,8 @@ def _nodes(raw: list[dict[str, Any]]) -> Iterator[Node]:
 def _services(raw: list[dict[str, Any]]) -> Iterator[SwarmService]:
     for one in raw:
         spec = one["Spec"]
+        if not {*(spec.get("Mode") or {})} & {"Replicated", "Global"}:
+            continue  # a job of somebody's, which ends by itself
         labels = spec.get("Labels") or {}
         stack = labels.get(_NAMESPACE, "")
         mode = spec.get("Mode") or {}
@@ -201,6 +211,8 @@ def _services(raw: list[dict[str, Any]]) -> Iterator[SwarmService]:
             update=update.get("State", ""),
             update_message=update.get("Message", ""),
             spec=spec["TaskTemplate"],
+            stops_first=(spec.get("UpdateConfig") or {}).get("Order") != "start-first",
+            labels=labels,
         )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from deploy.model.swarm.found import Cluster, SwarmService
+from deploy.model.swarm.placement import wanted_of
 
 MOST_FAILURES = 3
 """How many tasks of a new service may fail, once all that it needs is there, before it counts as broken."""
@@ -83,6 +84,6 @@ def _counted(service: SwarmService, cluster: Cluster) -> _Counted:
     ended = [one for one in tasks if one.state == "complete" and service.may_end and service.fits(one)]
     running = [*(one for one in tasks if one.running), *{one.slot: one for one in ended}.values()]
     fitting = sum(service.fits(one) for one in running)
-    wanted = sum(node.works for node in cluster.nodes) if service.wanted is None else service.wanted
+    wanted = wanted_of(service, cluster)
     complete = fitting >= wanted and fitting == len(running) and service.update in {"", "completed"}
     return _Counted(fitting, wanted, complete)

@@ -9,6 +9,7 @@ from deploy.model.facts import Facts
 from deploy.model.journal import interrupted
 from deploy.model.swarm import names
 from deploy.model.swarm.found import Cluster, SwarmService
+from deploy.model.swarm.placement import wanted_of
 
 STATUS_HEADINGS = ("part", "service", "running", "state", "nodes", "image")
 NODE_HEADINGS = ("node", "role", "state", "availability", "address", "labels")
@@ -31,11 +32,6 @@ def status_rows(cluster: Cluster, facts: Facts, project: str) -> Iterator[Sequen
             )
     for name in _missing(cluster, facts, project):
         yield ("app", name, "0", "missing", "", "")
-
-
-def wanted_of(service: SwarmService, cluster: Cluster) -> int:
-    """How many tasks a service is to have."""
-    return sum(node.works for node in cluster.nodes) if service.wanted is None else service.wanted
 
 
 def _state(service: SwarmService, cluster: Cluster) -> str:

@@ -1,6 +1,6 @@
 # Tells what a cluster and a project's stacks on it are like, for a manager to run. Reads only.
 #
-#   swarm-look.sh STACK...
+#   swarm-look.sh STACK...      or --all, for whatever runs on the cluster
 #
 # Sections start with a line "@@name"; docker's own JSON in between, which holds the values of secrets: for
 # deploy/model/swarm/found.py, and nothing to be shown.
@@ -19,6 +19,10 @@ section nodes
 inspect node inspect $(docker node ls --quiet)
 services=
 for stack in "$@"; do
+    if [ "$stack" = --all ]; then
+        services=$(docker service ls --quiet | tr '\n' ' ')
+        break
+    fi
     services="$services $(docker service ls --quiet --filter "label=com.docker.stack.namespace=$stack" | tr '\n' ' ')"
 done
 section services

@@ -26,3 +26,8 @@ def look(site: Site, *stacks: str) -> Cluster:
     """The cluster now, and a project's stacks on it, all of them where none is named; one round trip."""
     wanted = stacks or names.stacks(site.layout.project)
     return parse_cluster(site.shell.run(site.bare("swarm-look.sh", *wanted)).stdout, site.shell.name)
+
+
+def look_at_all(site: Site) -> Cluster:
+    """The cluster now, and whatever runs on it, of other projects too; one round trip."""
+    return look(site, "--all")

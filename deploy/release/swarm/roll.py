@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from deploy.model.command import Command
 from deploy.model.errors import CommandError, DeployError
@@ -39,8 +39,15 @@ def up(site: Site, release: str, part: str, stack: str, step: Step) -> None:
         ) from error
 
 
-def settle(site: Site, watch: Watch, step: Step, *, quiet_s: float = QUIET_S) -> tuple[Judgement, ...]:
-    """Wait until every service of a stack is as it should be, and was so for a moment.
+def settle(
+    site: Site,
+    watch: Watch,
+    step: Step,
+    *,
+    quiet_s: float = QUIET_S,
+    until: Callable[[Cluster], bool] = lambda _: True,
+) -> tuple[Judgement, ...]:
+    """Wait until every service of a stack is as it should be, and was so for a moment; `until` says what else is to be.
 
     Raises DeployError naming those that will not get there, with what their last containers wrote.
     """
@@ -56,9 +63,10 @@ def settle(site: Site, watch: Watch, step: Step, *, quiet_s: float = QUIET_S) ->
             moved, before = now, told
         rolling = [one for one in found if one.progress != Progress.DONE]
         broken = [one for one in rolling if one.progress == Progress.BROKEN]
-        if broken or (rolling and now - moved > quiet_s):
-            raise _failed(site, watch, cluster, broken or rolling)
-        if rolling:
+        waiting = bool(rolling) or not until(cluster)
+        if broken or (waiting and now - moved > quiet_s):
+            raise _failed(site, watch, cluster, broken or rolling or [*found])
+        if waiting:
             since = 0.0
             if now - moved > STUCK_S:
                 nudged |= _nudge(site, cluster, watch.stack, {one.service for one in rolling} - nudged)
