@@ -215,9 +215,11 @@ def release_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  #
         from deploy.release.prune import removable
 
         environment = app.settings.environment(name)
-        swarm.refuse_on(environment, f"{name}.prune", "every deploy does it at its end, by keep: in invoke.yaml")
         if keep:
             environment = dataclasses.replace(environment, keep=whole(keep, "--keep", "releases", least=1))
+        if environment.engine == Engine.SWARM:
+            swarm.prune(app, environment, host, yes=yes)
+            return
         for spec in app.hosts(environment, host):
             with app.site(environment, spec) as site:
                 gone = removable(environment, site)

@@ -2,7 +2,7 @@
 
 from deploy.tasks.swarm.live import execute, logs, restart, scale, shell, status
 from deploy.tasks.swarm.reach import is_swarm, manager, refuse, refuse_on
-from deploy.tasks.swarm.releases import deploy_to, plan_for, roll_back
+from deploy.tasks.swarm.releases import deploy_to, plan_for, prune, roll_back
 
 __all__ = [
     "deploy_to",
@@ -11,6 +11,7 @@ __all__ = [
     "logs",
     "manager",
     "plan_for",
+    "prune",
     "refuse",
     "refuse_on",
     "restart",

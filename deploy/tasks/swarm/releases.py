@@ -12,7 +12,7 @@ from deploy.tasks.plans import show_plan
 from deploy.tasks.rollout import Wanted
 from deploy.tasks.swarm.reach import manager
 from deploy.ui.reports import seen
-from deploy.ui.units import duration, size
+from deploy.ui.units import count, duration, size
 
 if TYPE_CHECKING:
     from deploy.model.plan import Plan
@@ -82,3 +82,29 @@ def roll_back(app: App, environment: Environment, given: list[str], to: str, *, 
             app.console.warn(note)
         app.console.good(f"{done.release} is live again after {duration(done.seconds)}{seen(done.probes)}.")
         app.console.say(f"Next: inv {environment.name}.status.")
+
+
+def prune(app: App, environment: Environment, given: list[str], *, yes: bool) -> None:
+    """Remove old releases, and what only they needed in the registry and on the nodes."""
+    from deploy.release.swarm.prune import prune_cluster, removable_on_cluster
+
+    with manager(app, environment, given) as (site, spec):
+        gone = removable_on_cluster(environment, site)
+        app.console.say(
+            f"{spec}: {', '.join(gone) or 'no release'} to remove, and images that none of the rest runs, in the "
+            "cluster's registry and on its nodes"
+        )
+        if app.dry:
+            return
+        if gone:
+            app.console.confirm("Remove?", yes=yes, consequence="nobody can go back to a release that is removed")
+        freed, notes = prune_cluster(environment, site, app.console)
+        after = site.facts()
+    for note in notes:
+        app.console.warn(note)
+    for node, freed_bytes in (freed.nodes_bytes if freed else {}).items():
+        app.console.note(f"{node}: {size(freed_bytes)} freed")
+    if freed and freed.registry_bytes is not None:
+        app.console.note(f"the cluster's registry: {size(freed.registry_bytes)} freed")
+    kept = count(len(after.releases), "release")
+    app.console.good(f"The cluster of {spec} keeps {kept}; {size(after.data_free_bytes)} free on {spec}.")
