@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from deploy.model.errors import UsageError
+from deploy.model.errors import DeployError, UsageError
+from deploy.model.swarm.found import Node
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,11 @@ class Membership:
     def inside(self) -> bool:
         return self.state not in {"inactive", ""}
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether it began to join, and never did."""
+        return self.state in {"pending", "error"}
+
 
 def parse_membership(text: str) -> Membership:
     """From lines of a name and a value."""
@@ -44,8 +50,49 @@ def parse_membership(text: str) -> Membership:
     )
 
 
+def require_joinable(found: Mapping[str, Membership], known: Collection[str]) -> None:
+    """Raises DeployError, before anything is done, for a machine that cannot join the first one's cluster.
+
+    `known` are the ids of that cluster's nodes; none where it is still to be made.
+    """
+    first = next(iter(found))
+    for spec, one in found.items():
+        if one.state == "locked":
+            raise DeployError(
+                f"{spec}: its part of the cluster is locked", f"unlock it: docker swarm unlock, on {spec}"
+            )
+    if found[first].inside and not found[first].manager:
+        raise DeployError(
+            f"{first} is in a cluster and does not manage it",
+            f"name a manager first, or let it leave: docker swarm leave, on {first}",
+        )
+    for spec, one in found.items():
+        if spec == first or not one.inside or one.unfinished or one.node in known:
+            continue
+        if not found[first].inside:
+            raise DeployError(
+                f"{spec} is in a cluster already, and {first}, which is named first and would make one, is in none",
+                f"name a manager of that cluster first, or let {spec} leave: docker swarm leave --force, there",
+            )
+        raise DeployError(
+            f"{spec} is in another cluster than {first}, or was removed from this one",
+            f"let it leave that one first: docker swarm leave --force, on {spec}",
+        )
+
+
+def former(nodes: Iterable[Node], new: Node) -> Node | None:
+    """What a machine was in the cluster before it left it and came back."""
+    for one in nodes:
+        if one.id != new.id and one.state == "down" and (one.hostname, one.address) == (new.hostname, new.address):
+            return one
+    return None
+
+
 def parse_labels(words: Iterable[str], hosts: Iterable[str]) -> Mapping[str, Mapping[str, str]]:
-    """`HOST=KEY=VALUE` words as labels by host. Raises UsageError for others, and for hosts that are not named."""
+    """`HOST=KEY=VALUE` words as labels by host; an empty value is for a label that is to go.
+
+    Raises UsageError for others, and for hosts that are not named.
+    """
     known = tuple(hosts)
     labels: dict[str, dict[str, str]] = {}
     for word in words:

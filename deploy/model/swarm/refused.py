@@ -150,7 +150,13 @@ def check_cluster(cluster: Cluster, facts: Facts, stack: Stack, project: str) ->
     if data and not data.works and stack.data:
         yield Problem(
             f"node {data.hostname}, which keeps the data of {project}, is {data.state}, {data.availability}",
-            f"bring it back: docker node update --availability active {data.hostname}",
+            f"bring it back: inv host.activate --host {data.hostname}",
+        )
+    if data is None and facts.live:
+        yield Problem(
+            f"no node of the cluster is the one with the data of {project} any more: it would begin with empty volumes",
+            "let the machine that has it join again, and name it: inv host.setup --swarm --host … "
+            f"--label HOST={names.data_label(project)}=yes",
         )
     if not cluster.ip_vs:
         yield Problem(

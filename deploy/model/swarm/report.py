@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from deploy.model.facts import Facts
 from deploy.model.journal import interrupted
 from deploy.model.swarm import names
-from deploy.model.swarm.found import Cluster, SwarmService
+from deploy.model.swarm.drain import to_spread
+from deploy.model.swarm.found import Cluster, SwarmService, Task
 from deploy.model.swarm.placement import wanted_of
 
 STATUS_HEADINGS = ("part", "service", "running", "state", "nodes", "image")
@@ -95,6 +96,28 @@ def _nodes(cluster: Cluster) -> Iterator[str]:
     alive = [node for node in managers if node.state == "ready"]
     if len(alive) < len(managers) and len(alive) - 1 <= len(managers) // 2:
         yield f"{len(alive)} of {len(managers)} managers are left: with one less the cluster takes no changes"
+
+
+def status_hints(cluster: Cluster) -> Iterator[str]:
+    """What is not wrong, and could be better: nodes that rest, or came back and were given nothing."""
+    for node in cluster.nodes:
+        if node.state == "ready" and not node.works:
+            yield (
+                f"node {node.hostname} rests ({node.availability}): inv host.activate --host {node.hostname} lets it "
+                "take part again"
+            )
+            continue
+        idle = not any(one.running and one.node == node.id and _rolls(one, cluster) for one in cluster.tasks)
+        if idle and (services := to_spread(cluster, node)):
+            yield (
+                f"node {node.hostname} has no container of {', '.join(one.name for one in services)}: "
+                f"inv host.activate --host {node.hostname} gives it its share"
+            )
+
+
+def _rolls(task: Task, cluster: Cluster) -> bool:
+    """Whether a container is of a service whose containers may be anywhere."""
+    return any(one.id == task.service and one.wanted is not None for one in cluster.services)
 
 
 def node_rows(cluster: Cluster) -> Iterator[Sequence[str]]:

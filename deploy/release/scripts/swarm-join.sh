@@ -7,7 +7,8 @@ set -eu
 exec perl -MIO::Socket::UNIX -e '
     my ($advertise, $manager) = @ARGV;
     chomp(my $token = <STDIN>);
-    my $body = qq({"ListenAddr":"0.0.0.0:2377","AdvertiseAddr":"$advertise","RemoteAddrs":["$manager:2377"],"JoinToken":"$token"});
+    my $listen = $advertise =~ /:/ ? "[::]:2377" : "0.0.0.0:2377";
+    my $body = qq({"ListenAddr":"$listen","AdvertiseAddr":"$advertise","RemoteAddrs":["$manager:2377"],"JoinToken":"$token"});
     my $engine = IO::Socket::UNIX->new(Peer => "/var/run/docker.sock") or die "the engine cannot be asked: $!\n";
     print $engine "POST /swarm/join HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: ", length $body, "\r\n\r\n", $body;
     my $answer = join "", <$engine>;

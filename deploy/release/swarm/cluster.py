@@ -14,8 +14,8 @@ from pathlib import Path
 from deploy.engine.bases import BaseImages
 from deploy.model.command import Command
 from deploy.model.edge import IMAGE as PROXY_IMAGE
-from deploy.model.errors import DeployError
-from deploy.model.swarm.node import Membership, parse_membership
+from deploy.model.errors import CommandError, DeployError
+from deploy.model.swarm.node import Membership, former, parse_membership, require_joinable
 from deploy.model.swarm.progress import Watch
 from deploy.model.swarm.registry import REGISTRY_IMAGE, SECRETS, STACK, registry_files, registry_stack
 from deploy.push.send import push_images
@@ -23,12 +23,14 @@ from deploy.release.push import receiver
 from deploy.release.site import Site
 from deploy.release.stage import add_text
 from deploy.release.swarm.certificates import registry_secrets
+from deploy.release.swarm.change import look
 from deploy.release.swarm.roll import settle
 from deploy.shell import LocalShell, Shell
 from deploy.ui import Console
 
 READY_TIMEOUT_S = 120.0
 SECRET_MODE = 0o600
+_NODES = Command("docker", "node", "ls", "--quiet")
 
 
 @dataclass(frozen=True)
@@ -53,37 +55,53 @@ def join(sites: Mapping[str, Site], managers: int, advertise: str, console: Cons
     found = {spec: membership(site) for spec, site in sites.items()}
     first = next(iter(sites))
     lead = found[first]
-    if lead.inside and not lead.manager:
-        raise DeployError(
-            f"{first} is in a cluster and does not manage it",
-            "name a manager first, or let it leave: docker swarm leave",
-        )
+    known = sites[first].shell.run(_NODES).stdout.split() if lead.manager else []
+    require_joinable(found, known)
     if not lead.inside:
         with console.step(f"Make {first} the first manager") as step:
             address = advertise or _reached(first, lead)
-            sites[first].shell.run(Command("docker", "swarm", "init", "--advertise-addr", address))
+            init = Command("docker", "swarm", "init", "--advertise-addr", address)
+            # what it listens on by itself is IPv4 only
+            sites[first].shell.run(init.option("--listen-addr", "[::]:2377" if ":" in address else None))
             lead = membership(sites[first])
             step.result = lead.address
-    known = sites[first].shell.run(Command("docker", "node", "ls", "--quiet")).stdout.split()
     joined = [Joined(first, lead, new=not found[first].inside)]
     for number, (spec, site) in enumerate(sites.items()):
         if spec == first:
             continue
-        if found[spec].inside and found[spec].node not in known:
-            raise DeployError(
-                f"{spec} is in another cluster than {first}",
-                f"let it leave that one first: docker swarm leave, on {spec}",
-            )
+        one = found[spec]
         role = "manager" if number < managers else "worker"
-        if not found[spec].inside:
+        if one.node not in known:
             with console.step(f"Join {spec} as a {role}") as step:
-                _join(sites[first], site, role, lead.address, _reached(spec, found[spec]))
+                if one.unfinished:
+                    site.shell.run(Command("docker", "swarm", "leave", "--force"))
+                _join(sites[first], site, role, lead.address, _reached(spec, one))
                 step.result = membership(site).address
-        elif role == "manager" and not found[spec].manager:
+                if before := _take_place(sites[first], membership(site)):
+                    step.result += f", in the place of {before}, which it was before"
+        elif role == "manager" and not one.manager:
             with console.step(f"Make {spec} a manager too"):
-                sites[first].shell.run(Command("docker", "node", "promote", found[spec].node))
-        joined.append(Joined(spec, membership(site), new=not found[spec].inside))
+                sites[first].shell.run(Command("docker", "node", "promote", one.node))
+        joined.append(Joined(spec, membership(site), new=one.node not in known))
     return joined
+
+
+def _take_place(lead: Site, one: Membership) -> str:
+    """Let a machine that was in the cluster before have its labels again, among them which data it keeps; its old id.
+
+    Only an entry that is down, of the same name and address, is its own; it is removed.
+    """
+    nodes = look(lead, STACK).nodes
+    ours = next((node for node in nodes if node.id == one.node), None)
+    old = former(nodes, ours) if ours else None
+    if old is None:
+        return ""
+    if labels := [f"{key}={value}" for key, value in old.labels.items()]:
+        lead.shell.run(Command("docker", "node", "update").each("--label-add", labels).then(one.node))
+    if old.role == "manager":
+        lead.shell.run(Command("docker", "node", "demote", old.id))
+    lead.shell.run(Command("docker", "node", "rm", "--force", old.id))
+    return old.id[:12]
 
 
 def _reached(spec: str, one: Membership) -> str:
@@ -95,15 +113,25 @@ def _reached(spec: str, one: Membership) -> str:
 def _join(lead: Site, site: Site, role: str, manager: str, own: str) -> None:
     token = lead.shell.run(Command("docker", "swarm", "join-token", "--quiet", role)).stdout.strip()
     address = f"[{manager}]" if ":" in manager else manager
-    site.shell.run(site.bare("swarm-join.sh", own, address), stdin=f"{token}\n".encode())
+    try:
+        site.shell.run(site.bare("swarm-join.sh", own, address), stdin=f"{token}\n".encode())
+    except CommandError as error:
+        raise DeployError(
+            f"{site.shell.name} cannot join the cluster of {lead.shell.name} at {address}",
+            "nodes must reach each other at TCP 2377, TCP and UDP 7946 and UDP 4789; then run the command again",
+            details=error.stderr,
+        ) from error
 
 
 def label(lead: Site, joined: Sequence[Joined], labels: Mapping[str, Mapping[str, str]]) -> None:
-    """Set labels of nodes; those that they have besides stay."""
+    """Set labels of nodes, and remove those without a value; what they have besides stays."""
     for one in joined:
         if pairs := labels.get(one.spec):
             words = Command("docker", "node", "update")
-            words = words.each("--label-add", (f"{key}={value}" for key, value in pairs.items()))
+            words = words.each("--label-add", (f"{key}={value}" for key, value in pairs.items() if value))
+            node = look(lead, STACK).node(one.membership.node)
+            has = node.labels if node else {}
+            words = words.each("--label-rm", (key for key, value in pairs.items() if not value and key in has))
             lead.shell.run(words.then(one.membership.node))
 
 

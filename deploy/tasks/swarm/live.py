@@ -16,13 +16,20 @@ from deploy.ui.units import count
 
 def status(app: App, environment: Environment, given: list[str], *, json: bool) -> None:
     """Show services, nodes and what is wrong. Raises DeployError when anything is."""
-    from deploy.model.swarm.report import NODE_HEADINGS, STATUS_HEADINGS, node_rows, status_problems, status_rows
+    from deploy.model.swarm.report import (
+        NODE_HEADINGS,
+        STATUS_HEADINGS,
+        node_rows,
+        status_hints,
+        status_problems,
+        status_rows,
+    )
     from deploy.release.swarm.change import look
 
     with manager(app, environment, given) as (site, spec):
         facts, cluster = site.facts(), look(site)
         project = site.layout.project
-        problems = tuple(status_problems(cluster, facts, project))
+        problems, hints = tuple(status_problems(cluster, facts, project)), tuple(status_hints(cluster))
         rows, nodes = [*status_rows(cluster, facts, project)], [*node_rows(cluster)]
         live = facts.live
     if json:
@@ -31,6 +38,7 @@ def status(app: App, environment: Environment, given: list[str], *, json: bool) 
                 "host": spec,
                 "live": live.id if live else None,
                 "problems": problems,
+                "hints": hints,
                 "services": [dict(zip(STATUS_HEADINGS, row, strict=True)) for row in rows],
                 "nodes": [dict(zip(NODE_HEADINGS, row, strict=True)) for row in nodes],
             }
@@ -40,6 +48,8 @@ def status(app: App, environment: Environment, given: list[str], *, json: bool) 
         app.console.data(f"{project} on the cluster of {spec}: {title}")
         app.console.table(STATUS_HEADINGS, rows)
         app.console.table(NODE_HEADINGS, nodes)
+        for hint in hints:
+            app.console.warn(hint)
         for problem in problems:
             app.console.error(f"✗ {problem}")
     if problems:
