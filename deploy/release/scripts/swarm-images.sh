@@ -2,12 +2,12 @@
 #
 #   swarm-images.sh ROOT PROJECT REGISTRY CLEAR DROP
 #
-# Needed is what a service of the cluster runs or ran before its last update, and what a release in ROOT would run. CLEAR and DROP are
-# the scripts that do it, each as a job of the cluster: one beside the registry, one on every node at work. Prints
-# "registry IMAGES KB" or "registry busy", and "node NAME IMAGES BYTES" for each.
+# Needed is what a service of the cluster runs or ran before its last update, and what a release in ROOT would run. CLEAR
+# and DROP are the scripts that do it, each as a job of the cluster: one beside the registry, one on every node at work.
+# Prints "registry IMAGES KB" or "registry busy", and "node NAME IMAGES BYTES" for each.
 #
-# A registry may only be cleared while nobody pushes: a layer that has just come belongs to no image yet. Both sides leave a mark
-# that every manager sees before they look for the other's. Marks of a machine that died count no more after an hour.
+# A registry may only be cleared while nobody pushes: a layer that has just come belongs to no image yet. Both sides leave
+# a mark that every manager sees before they look for the other's. Marks of a machine that died count for an hour.
 set -eu
 
 root=$1

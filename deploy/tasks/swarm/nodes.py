@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from deploy.model.errors import UnreachableError, UsageError
+from deploy.model.errors import CommandError, UnreachableError, UsageError
 from deploy.model.settings import Engine, Environment
 from deploy.tasks.app import App
 from deploy.tasks.swarm.reach import manager
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from deploy.release.site import Site
 
 WITH_DATA = "--with-data"
+TOO_FEW = 2
+"""Managers of which none may be missing."""
 
 
 def drain(app: App, name: str, host: str, *, with_data: bool, yes: bool) -> None:
@@ -54,7 +56,7 @@ def drain(app: App, name: str, host: str, *, with_data: bool, yes: bool) -> None
 def activate(app: App, name: str, host: str, *, yes: bool) -> None:
     """Let a node take part, and give it its share of the containers."""
     from deploy.model.swarm.drain import to_spread
-    from deploy.release.lock import locked
+    from deploy.release.lock import locked, require_thawed
     from deploy.release.steps import run_all
     from deploy.release.swarm.change import look_at_all
     from deploy.release.swarm.drain import Activate, Spread, services_to_spread
@@ -71,7 +73,8 @@ def activate(app: App, name: str, host: str, *, yes: bool) -> None:
         if app.dry:
             return
         app.console.confirm(f"Activate {node.hostname}?", yes=yes, consequence="containers are replaced")
-        with locked(site, f"activating {node.hostname}", datetime.now(UTC), app.console):
+        with locked(site, f"activating {node.hostname}", datetime.now(UTC), app.console) as hold:
+            require_thawed(hold.facts)
             run_all([Activate(site, node)], app.console)
             rolled = services_to_spread(site, node)
             if rolled:
@@ -116,6 +119,8 @@ def leave(app: App, name: str, host: str, *, with_data: bool, yes: bool) -> None
         app.console.good(f"{node.hostname} is no part of the cluster any more, which has {left}.")
         if found.keeps:
             app.console.warn(f"{names_of(found.keeps)}: gone from the cluster with it; its disk has it yet")
+        if node.role == "manager" and sum(one.role == "manager" for one in cluster.nodes) == TOO_FEW + 1:
+            app.console.warn("two managers are left: the cluster takes no changes when either is away")
         rest = "inv host.setup --swarm --host … with all that are left"
         registry = any("registry" in one for one in found.keeps)
         again = f"{rest} makes a registry anew; then " if registry else ""
@@ -155,7 +160,7 @@ def _node(app: App, environment: Environment, cluster: Cluster, host: str) -> No
     try:
         with app.site(environment, _spec(environment, host)) as site:
             node = cluster.node(membership(site).node)
-    except UnreachableError as error:
+    except (UnreachableError, CommandError) as error:  # its engine may be what is down
         node = found_node(cluster, _called(app, environment, host))
         if node is None:
             raise UsageError(f"{error.message}, and no node is called so", f"the nodes are {known}") from error
@@ -238,11 +243,12 @@ def _require_room(cluster: Cluster, found: Leaving, *, with_data: bool, gone: bo
 
 def _take_out(app: App, site: Site, node: Node) -> None:
     """Move what can be moved, then drain."""
-    from deploy.release.lock import locked
+    from deploy.release.lock import locked, require_thawed
     from deploy.release.steps import run_all
     from deploy.release.swarm.drain import Drain, MoveOff
 
-    with locked(site, f"draining {node.hostname}", datetime.now(UTC), app.console):
+    with locked(site, f"draining {node.hostname}", datetime.now(UTC), app.console) as hold:
+        require_thawed(hold.facts)
         run_all([MoveOff(site, node), Drain(site, node)], app.console)
 
 
