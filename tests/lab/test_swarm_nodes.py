@@ -1,4 +1,4 @@
-"""The life of a cluster's nodes: one is drained and comes back, one is lost, one leaves; and what its registry forgets."""
+"""The life of a cluster's nodes: one is drained and comes back, one is lost, one leaves; what its registry forgets."""
 
 from __future__ import annotations
 
