@@ -38,10 +38,10 @@ def set_up_cluster(
         await_registry(sites, app.console)
     new = sum(one.new for one in joined)
     app.console.good(f"{count(len(joined), 'node')} in the cluster, {new} of them new; {specs[0]} leads.")
-    if managers == 2:  # noqa: PLR2004  # a majority of two is two
+    lasting = [one.spec for one in joined if one.membership.manager or one.spec in specs[:managers]]
+    if len(lasting) == 2:  # noqa: PLR2004  # a majority of two is two
         app.console.warn("with two managers the cluster stops taking changes when either is away: have one, or three")
-    lasting = ", ".join(specs[:managers])
     app.console.say(
-        f"Next: engine: swarm and hosts: [{lasting}] under deploy.environments.{environment} in invoke.yaml, "
+        f"Next: engine: swarm and hosts: [{', '.join(lasting)}] under deploy.environments.{environment} in invoke.yaml, "
         f"then inv {environment}.deploy."
     )
