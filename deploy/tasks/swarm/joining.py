@@ -42,6 +42,6 @@ def set_up_cluster(
     if len(lasting) == 2:  # noqa: PLR2004  # a majority of two is two
         app.console.warn("with two managers the cluster stops taking changes when either is away: have one, or three")
     app.console.say(
-        f"Next: engine: swarm and hosts: [{', '.join(lasting)}] under deploy.environments.{environment} in invoke.yaml, "
-        f"then inv {environment}.deploy."
+        f"Next: engine: swarm and hosts: [{', '.join(lasting)}] under deploy.environments.{environment} in "
+        f"invoke.yaml, then inv {environment}.deploy."
     )
