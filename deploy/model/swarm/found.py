@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from deploy.model.edge import DEFINITION
 from deploy.model.errors import DeployError
 from deploy.model.facts import sections_of
 from deploy.model.swarm import names
@@ -83,6 +84,8 @@ class SwarmService:
     update_message: str
     spec: Mapping[str, Any] = field(repr=False)
     """What its tasks are to be."""
+    definition: str = ""
+    """Of the edge: the digest of what its containers are made from."""
 
     @property
     def may_end(self) -> bool:
@@ -201,6 +204,7 @@ def _services(raw: list[dict[str, Any]]) -> Iterator[SwarmService]:
             update=update.get("State", ""),
             update_message=update.get("Message", ""),
             spec=spec["TaskTemplate"],
+            definition=labels.get(DEFINITION, ""),
         )
 
 

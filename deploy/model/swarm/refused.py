@@ -48,12 +48,7 @@ def check_swarm(stack: Stack, places: Places, environment: Environment) -> Itera
                 "leave it out: backups go on without it",
                 path=("services", service.receives, "x-deploy", "point_in_time"),
             )
-    if environment.acme and environment.domains:
-        yield Problem(
-            "the edge of a cluster has no certificates yet, and domains are set",
-            "set acme: false, and let a balancer in front of the nodes end TLS",
-        )
-    for name in ("rehearse", "keep_warm_s", "deploy_needs_proof_h", "schedule", "maintenance_page"):
+    for name in ("rehearse", "keep_warm_s", "deploy_needs_proof_h", "schedule"):
         if getattr(environment, name):
             yield Problem(f"{name} has no effect on a cluster yet", "leave it out", fatal=False)
 

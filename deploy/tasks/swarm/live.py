@@ -11,6 +11,7 @@ from deploy.model.settings import Environment
 from deploy.model.stack import one_service
 from deploy.tasks.app import App
 from deploy.tasks.swarm.reach import manager
+from deploy.ui.reports import summary
 from deploy.ui.units import count
 
 
@@ -18,11 +19,12 @@ def status(app: App, environment: Environment, given: list[str], *, json: bool) 
     """Show services, nodes and what is wrong. Raises DeployError when anything is."""
     from deploy.model.swarm.report import NODE_HEADINGS, STATUS_HEADINGS, node_rows, status_problems, status_rows
     from deploy.release.swarm.change import look
+    from deploy.release.swarm.edge import edge_problems
 
     with manager(app, environment, given) as (site, spec):
         facts, cluster = site.facts(), look(site)
         project = site.layout.project
-        problems = tuple(status_problems(cluster, facts, project))
+        problems = (*status_problems(cluster, facts, project), *edge_problems(site, facts, cluster))
         rows, nodes = [*status_rows(cluster, facts, project)], [*node_rows(cluster)]
         live = facts.live
     if json:
@@ -31,6 +33,7 @@ def status(app: App, environment: Environment, given: list[str], *, json: bool) 
                 "host": spec,
                 "live": live.id if live else None,
                 "problems": problems,
+                "maintenance": dict(facts.maintenance) or None,
                 "services": [dict(zip(STATUS_HEADINGS, row, strict=True)) for row in rows],
                 "nodes": [dict(zip(NODE_HEADINGS, row, strict=True)) for row in nodes],
             }
@@ -40,6 +43,7 @@ def status(app: App, environment: Environment, given: list[str], *, json: bool) 
         app.console.data(f"{project} on the cluster of {spec}: {title}")
         app.console.table(STATUS_HEADINGS, rows)
         app.console.table(NODE_HEADINGS, nodes)
+        app.console.data(summary(facts))
         for problem in problems:
             app.console.error(f"✗ {problem}")
     if problems:
