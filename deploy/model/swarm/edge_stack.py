@@ -101,11 +101,13 @@ class EdgeStack:
                 for target, published, _ in ports_of(state)
             ],
             **_HARDENED,
-            "stop_grace_period": "30s",
+            # nobody new is answered on the node meanwhile
+            "stop_grace_period": "5s",
             "healthcheck": {
                 "test": ["CMD", "bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{ADMIN_PORT}"],
                 "interval": "5s",
                 "start_period": "20s",
+                "start_interval": "1s",
             },
             "deploy": {
                 "mode": "global",
@@ -144,6 +146,7 @@ class EdgeStack:
         }
 
     def _acme(self, tls: Tls, image: str) -> dict[str, Any]:
+        """Not started with the others: an authority counts challenges that are not answered yet."""
         return {
             "image": image,
             "entrypoint": ["sh", f"{INSIDE}/acme.sh"],
@@ -152,14 +155,15 @@ class EdgeStack:
             "configs": [*_given("acme.sh", *(["acme-ca.pem"] if tls.ca else []))],
             **({"environment": {"LEGO_CA_CERTIFICATES": f"{INSIDE}/acme-ca.pem"}} if tls.ca else {}),
             "volumes": [{"type": "bind", "source": _escaped(self.layout.edge / "certs"), "target": "/certs"}],
-            **self._on_the_manager(),
+            **self._on_the_manager(replicas=0),
         }
 
-    def _on_the_manager(self) -> dict[str, Any]:
+    def _on_the_manager(self, *, replicas: int = 1) -> dict[str, Any]:
         return {
             "networks": ["control"],
             **_HARDENED,
             "deploy": {
+                "replicas": replicas,
                 "endpoint_mode": self.endpoint,
                 "placement": {"constraints": [f"node.id == {self.node}"]},
                 "update_config": {"order": "stop-first", "failure_action": "rollback", "monitor": "5s"},

@@ -132,4 +132,8 @@ while sleep 1; do
         forget
     fi
 done &
-exec "${haproxy[@]}"
+# HAProxy would not end while it has children that it does not know
+"${haproxy[@]}" &
+main=$!
+trap 'kill -USR1 "$main"' USR1 TERM INT
+while kill -0 "$main" 2>/dev/null; do wait "$main"; done

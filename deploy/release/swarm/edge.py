@@ -8,7 +8,7 @@ import tarfile
 import time
 from collections.abc import Iterator, Mapping
 
-from deploy.model.command import sequence
+from deploy.model.command import Command, sequence
 from deploy.model.edge import EMPTY, Tls, render_maintenance
 from deploy.model.edge import IMAGE as EDGE_IMAGE
 from deploy.model.errors import DeployError
@@ -101,6 +101,10 @@ def _bring(change: SwarmChange, record: ReleaseRecord, tls: Tls | None, step: St
         settle(site, watch_for(cluster, stack, {}), step)
     on, behind = await_edges(site, step)
     change.notes += [_late(node, why) for node, why in behind.items()]
+    if tls:
+        # every edge lets challenges through now
+        client = names.service_name(stack, "acme")
+        site.shell.run(site.guarded(Command("docker", "service", "scale", "--detach", f"{client}=1")))
     return on
 
 
