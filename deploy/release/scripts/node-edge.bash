@@ -39,7 +39,7 @@ fetch() {
     mkdir .next && tar -x -f .arriving -C .next && rm -rf "$digest" && mv .next "$digest" && rm .arriving
 }
 
-# What HAProxy would not start with is never put in force. What the state before was is kept until the next one.
+# What HAProxy would not start with is never put in force.
 usable() {
     local said
     rm -rf .check
@@ -57,9 +57,10 @@ usable() {
 point() { ln -sfn "$digest" .link && mv -T .link current; }
 
 forget() {
-    local folder
+    local folder keep
+    keep=$(readlink current)
     for folder in *; do
-        if [ "${#folder}" = 64 ] && [ "$folder" != "$digest" ]; then rm -rf "$folder"; fi
+        if [ "${#folder}" = 64 ] && [ "$folder" != "$keep" ]; then rm -rf "$folder"; fi
     done
 }
 
@@ -92,6 +93,7 @@ reload() {
     local old new taken=0
     old=$(pid)
     admin 'show servers state' >servers
+    trouble='HAProxy does not answer'
     exec 3<>/dev/tcp/127.0.0.1/9998 || return
     printf 'reload\n' >&3
     trouble=$(timeout 30 cat <&3)
@@ -124,14 +126,19 @@ until [ "$SECONDS" -ge 5 ] && [ -e current/haproxy.cfg ]; do
     fi
     sleep 0.2
 done
-while sleep 1; do
-    if fetch 2>/dev/null && usable; then
-        before=$(readlink current)
-        point
-        follow "$before"
-        forget
-    fi
-done &
+forget
+# what changes before HAProxy answers would be put in force without it
+{
+    until [ -n "$(pid 2>/dev/null)" ]; do sleep 0.2; done
+    while sleep 1; do
+        if fetch 2>/dev/null && usable; then
+            before=$(readlink current)
+            point
+            follow "$before"
+            forget
+        fi
+    done
+} &
 # HAProxy would not end while it has children that it does not know
 "${haproxy[@]}" &
 main=$!
