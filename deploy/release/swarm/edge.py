@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import tarfile
@@ -138,17 +139,19 @@ def _files(made: EdgeStack, page: str) -> Iterator[tuple[str, str, int]]:
 def await_edges(site: Site, step: Step) -> tuple[tuple[str, ...], Mapping[str, str]]:
     """Wait until the edge of every node has what the manager's files say.
 
-    Returns the nodes that have it, and those that have not got it in time, with why. Raises DeployError when one cannot
-    take it, or when nobody hands it out.
+    Returns the nodes that have it, and those that have not got it in time, with why. Raises DeployError when nobody
+    hands it out.
     """
     until = time.monotonic() + TAKEN_TIMEOUT_S
     while True:
         nodes = edge_nodes(look(site, names.edge_stack(site.layout.project)), site.layout.project)
-        behind = edges(site).behind(nodes)
-        on = tuple(node for node in nodes if node not in behind)
-        step.show(f"{len(on)} of {count(len(nodes), 'node')}")
-        if not behind or time.monotonic() > until:
-            return on, behind
+        late = time.monotonic() > until
+        with contextlib.nullcontext() if late else contextlib.suppress(DeployError):  # it may be starting
+            behind = edges(site).behind(nodes)
+            on = tuple(node for node in nodes if node not in behind)
+            step.show(f"{len(on)} of {count(len(nodes), 'node')}")
+            if not behind or late:
+                return on, behind
         time.sleep(EVERY_S)
 
 
