@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 
+from deploy.model.command import sequence
 from deploy.model.edge import (
     EMPTY,
     FIRST_PORT,
@@ -13,6 +14,7 @@ from deploy.model.edge import (
     EdgeState,
     Listener,
     Target,
+    Tls,
     definition,
     edge_networks,
     empty_commands,
@@ -46,8 +48,10 @@ def start_edge(
     """
     layout = site.layout
     words = (str(layout.root), layout.edge_container, IMAGE, definition(state), ",".join(holders), *networks)
+    place = site.bare("edge-place.sh", str(layout.root), IMAGE)
+    both = site.guarded(sequence(place, site.bare("edge-up.sh", *words), name="edge-up.sh"))
     files = edge_archive(state, layout, page)
-    with_known_networks(site, [layout.edge_container], lambda: site.run("edge-up.sh", *words, stdin=files))
+    with_known_networks(site, [layout.edge_container], lambda: site.shell.run(both, stdin=files))
 
 
 def point_edge(
@@ -106,6 +110,15 @@ def public_urls(change: Change, listener: Listener) -> tuple[str, ...]:
     return (f"http://{host}:{listener.port.published}{listener.health_path}",)
 
 
+def wanted_tls(change: Change) -> Tls | None:
+    """What the edge is to do about TLS for the release on its way in.
+
+    What goes back to a release takes the edge's names as they are: it brings no image of a client for new ones.
+    """
+    returning = change.record.id in change.facts.releases
+    return change.edge.tls if returning else tls_for(change.environment, change.record)
+
+
 class WatchFromHere(Action):
     """Begins to watch the public addresses; the change says at its end what was seen."""
 
@@ -140,10 +153,7 @@ class PrepareEdge(Action):
 
     def run(self, step: Step) -> None:
         change = self._change
-        # what goes back to a release takes the edge's names as they are: it brings no image of a client for new ones
-        returning = change.record.id in change.facts.releases
-        tls = change.edge.tls if returning else tls_for(change.environment, change.record)
-        wanted = change.edge.listening(listeners_of(change.record), tls)
+        wanted = change.edge.listening(listeners_of(change.record), wanted_tls(change))
         # the release before is there too: a replaced container starts with its own network only
         serving = [change.record, *([change.previous] if change.previous else [])]
         page, networks = maintenance_page(change.environment), edge_networks(change.site.layout, serving)

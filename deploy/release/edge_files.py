@@ -8,7 +8,6 @@ import tarfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from importlib import resources
 from pathlib import Path
 
 from deploy.model.edge import (
@@ -23,9 +22,11 @@ from deploy.model.edge import (
     tls_of,
 )
 from deploy.model.edge.maintenance import DEFAULT_PAGE
+from deploy.model.edge.paths import ON_A_NODE, ON_ONE_HOST
 from deploy.model.layout import HostLayout
 from deploy.model.release import ReleaseRecord
-from deploy.model.settings import Environment
+from deploy.model.settings import Engine, Environment
+from deploy.shell.packaged import script_text
 from deploy.shell.reading import read_text
 
 READABLE, SECRET = 0o644, 0o600
@@ -45,7 +46,8 @@ def maintenance_page(environment: Environment) -> str:
     """The page users get in maintenance, as HAProxy reads it. Raises UsageError when it cannot be one."""
     own = environment.maintenance_page
     page = read_text(Path(own), said="invoke.yaml: maintenance_page") if own else DEFAULT_PAGE
-    return page_template(page, where=own or "the page")
+    paths = ON_A_NODE if environment.engine == Engine.SWARM else ON_ONE_HOST
+    return page_template(page, where=own or "the page", paths=paths)
 
 
 def edge_archive(state: EdgeState, layout: HostLayout, page: str) -> bytes:
@@ -68,8 +70,9 @@ def _files(state: EdgeState, layout: HostLayout, page: str) -> Iterator[tuple[st
     yield "compose.yaml", json.dumps(render_compose(state, layout), indent=1), READABLE
     yield "state.json", state.to_json(), READABLE
     if state.tls:
-        yield "etc/edge-start.bash", _script("edge-start.bash"), READABLE
-        yield "acme/acme.sh", _script("acme.sh"), READABLE
+        for name in ("edge-start.bash", "edge-runtime.bash"):
+            yield f"etc/{name}", script_text("release", name), READABLE
+        yield "acme/acme.sh", script_text("release", "acme.sh"), READABLE
         if state.tls.ca:
             yield "acme/ca.pem", state.tls.ca, READABLE
         for name in state.tls.names:
@@ -101,7 +104,3 @@ def placeholder(name: str) -> str:
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     return (certificate.public_bytes(serialization.Encoding.PEM) + private).decode()
-
-
-def _script(name: str) -> str:
-    return resources.files("deploy.release.scripts").joinpath(name).read_text()

@@ -6,20 +6,24 @@ from datetime import UTC, datetime
 
 from deploy.model.edge import Maintenance, maintenance_commands, render_maintenance
 from deploy.model.errors import DeployError, UsageError
-from deploy.model.settings import Environment
+from deploy.model.settings import Engine, Environment
 from deploy.release.edge_files import maintenance_page
 from deploy.release.prepare import whoami
 from deploy.release.site import Site
+from deploy.release.swarm.edge import await_edges
+from deploy.ui import Step
+from deploy.ui.units import count
 
 NOT_RUNNING = 3
 
 
-def maintain(environment: Environment, site: Site, *, on: bool, message: str = "") -> None:
-    """Show users the maintenance page on every HTTP port, or the release again.
+def maintain(environment: Environment, site: Site, *, on: bool, message: str = "") -> str:
+    """Show users the maintenance page on every HTTP port, or the release again; who does so now.
 
     Takes no lock: a deploy that is going on stays what it is, behind the page. Raises UsageError where nothing was
-    deployed yet, and DeployError when the edge did not take it; the next start of the edge then will.
+    deployed yet, and DeployError when an edge did not take it; the next start of the edge then will.
     """
+    swarm = environment.engine == Engine.SWARM
     if site.facts().edge is None:
         raise UsageError(
             f"{site.shell.name}: there is no edge: nothing with a public port was deployed", "deploy first"
@@ -32,7 +36,7 @@ def maintain(environment: Environment, site: Site, *, on: bool, message: str = "
         site.bare(
             "maintenance.sh",
             str(site.layout.root),
-            site.layout.edge_container,
+            "" if swarm else site.layout.edge_container,
             render_maintenance(maintenance),
             "; ".join(maintenance_commands(maintenance)),
             note,
@@ -51,3 +55,15 @@ def maintain(environment: Environment, site: Site, *, on: bool, message: str = "
             f"it may be from an older version: inv {environment.name}.deploy renews it",
             details=done.stderr,
         )
+    return _every_node(site) if swarm else site.shell.name
+
+
+def _every_node(site: Site) -> str:
+    on, behind = await_edges(site, Step("Maintenance"))
+    if behind:
+        raise DeployError(
+            f"{site.shell.name}: {count(len(on), 'node')} took it, and not {', '.join(behind)}",
+            "they do when they reach the manager again; inv ENVIRONMENT.status says more",
+            details="\n".join(f"{node}: {why}" for node, why in behind.items()),
+        )
+    return f"the edge of {count(len(on), 'node')}"

@@ -175,8 +175,9 @@ def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # on
     def maintenance(app: App, state: str, host: list[str], message: str = "") -> None:
         """Show users a maintenance page on every HTTP port (503, without a reload), or the release again.
 
-        Deploys work behind it and leave it there; a restarted edge keeps it. The page is ours, or the environment's
-        `maintenance_page`. Example: inv prod.maintenance on --message "Back at 18:00." --host app1
+        Deploys work behind it and leave it there; a restarted edge keeps it. On a cluster every node shows it. The page
+        is ours, or the environment's `maintenance_page`.
+        Example: inv prod.maintenance on --message "Back at 18:00." --host app1
         """
         from deploy.release.maintenance import maintain
 
@@ -184,12 +185,16 @@ def live_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  # on
             raise UsageError(f"maintenance '{state}': it is either on or off", f"inv {name}.maintenance on")
         message = message_of(message)
         environment = app.settings.environment(name)
-        swarm.refuse_on(environment, f"{name}.maintenance")
-        for spec in app.hosts(environment, host):
-            with app.site(environment, spec) as site:
-                maintain(environment, site, on=state == "on", message=message)
-            what = "shows the maintenance page" if state == "on" else "shows the release"
-            app.console.good(f"{spec} {what}.")
+        what = "shows the maintenance page" if state == "on" else "shows the release"
+        if environment.engine == Engine.SWARM:
+            with swarm.manager(app, environment, host) as (site, _):
+                where = maintain(environment, site, on=state == "on", message=message)
+            app.console.good(f"{where} {what}.")
+        else:
+            for spec in app.hosts(environment, host):
+                with app.site(environment, spec) as site:
+                    where = maintain(environment, site, on=state == "on", message=message)
+                app.console.good(f"{where} {what}.")
         if state == "on":
             app.console.say(f"Next: inv {name}.maintenance off ends it.")
 

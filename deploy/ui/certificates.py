@@ -6,19 +6,20 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from deploy.model.facts import Facts
-from deploy.model.layout import HostLayout
 
 SOON = timedelta(days=14)
 """Renewal is tried from 30 days ahead: what is left then has not been renewed for long."""
 
 
-def certificate_problems(facts: Facts, layout: HostLayout) -> Iterator[str]:
-    """What is wrong with certificates of the names that the edge is meant to answer to, in sentences."""
+def certificate_problems(facts: Facts, *, renewed: bool) -> Iterator[str]:
+    """What is wrong with certificates of the names that the edge is meant to answer to, in sentences.
+
+    `renewed`: whether the ACME client runs.
+    """
     tls = facts.edge.tls if facts.edge else None
     if tls is None:
         return
-    client = [one for one in facts.of_project(layout.edge_project) if one.name == layout.acme_container]
-    if not any(container.running for container in client):
+    if not renewed:
         yield "the ACME client does not run: certificates are not renewed; deploy again"
     for certificate in facts.certificates:
         if certificate.name not in tls.names:

@@ -152,7 +152,8 @@ def status_problems(facts: Facts, layout: HostLayout) -> tuple[str, ...]:
     if by_hand:
         found.append(f"{by_hand} beside it: deploy again")
     found += _not_well(facts, live, layout)
-    found += certificate_problems(facts, layout)
+    client = [one for one in facts.of_project(layout.edge_project) if one.name == layout.acme_container]
+    found += certificate_problems(facts, renewed=any(container.running for container in client))
     found += _too_few(facts, live, layout)
     if live.public and not facts.edge_serves:
         found.append("the edge does not run: no public port answers")

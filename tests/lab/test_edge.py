@@ -11,11 +11,11 @@ import ssl
 import urllib.error
 import urllib.request
 import warnings
-from http.client import HTTPResponse
 
 import pytest
 
 from tests.lab.conftest import RemoteHost
+from tests.lab.https import NAME, SECOND, ask, connect, serial
 from tests.lab.pebble import Pebble, start_pebble
 from tests.lab.streams import Events, WebSocket
 from tests.lab.terminal import Terminal
@@ -185,7 +185,6 @@ def test_another_image_of_the_edge_is_announced_and_its_gap_is_short(shop: Proje
     assert "nothing to do" in shop.inv(*DEPLOY).stderr
 
 
-NAME, SECOND = "shop.example.test", "www.example.test"
 SETTINGS = """\
 deploy:
   environments:
@@ -210,25 +209,6 @@ def secured(shop: Project, live: RemoteHost, pebble: Pebble) -> ssl.SSLContext:
     trust = pebble.trust()
     eventually(lambda: serial(live, trust), 60)
     return trust
-
-
-def connect(host: RemoteHost, trust: ssl.SSLContext, name: str = NAME) -> ssl.SSLSocket:
-    return trust.wrap_socket(socket.create_connection((host.address, 443), 10), server_hostname=name)
-
-
-def serial(host: RemoteHost, trust: ssl.SSLContext, name: str = NAME) -> str:
-    """The number of the certificate that is served; an error when it is not trusted."""
-    with connect(host, trust, name) as connection:
-        certificate = connection.getpeercert()
-        assert certificate
-        return str(certificate["serialNumber"])
-
-
-def ask(connection: socket.socket, path: str, name: str = NAME) -> tuple[int, dict[str, str], bytes]:
-    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: {name}\r\n\r\n".encode())
-    answer = HTTPResponse(connection)
-    answer.begin()
-    return answer.status, {key.lower(): value for key, value in answer.getheaders()}, answer.read()
 
 
 def test_a_name_gets_a_certificate_and_is_answered_over_https(

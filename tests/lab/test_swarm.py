@@ -137,7 +137,6 @@ def test_a_service_is_scaled_and_restarted(shop: Project, live: dict[str, Remote
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("prod.maintenance", "on"), "engine: swarm"),
         (("prod.deploy", "--wave", "1", "--yes"), "--wave"),
         (("prod.rollback", "--reverse-migrations", "--yes"), "--reverse-migrations"),
         (("prod.scale", "backend"), "no service and a number"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,11 +12,13 @@ import pytest
 
 from deploy.model.checks import Problem
 from deploy.model.errors import DeployError, UsageError
+from deploy.model.facts import Facts
 from deploy.model.places import Places
-from deploy.model.plan import Action, EdgeAction, Wanted
+from deploy.model.plan import Action, EdgeAction, Plan, Wanted
+from deploy.model.release import ReleaseRecord
 from deploy.model.settings import Engine, Environment, parse_settings
 from deploy.model.swarm.differing import differing
-from deploy.model.swarm.edge import edge_config, render_edge
+from deploy.model.swarm.edge import state_of
 from deploy.model.swarm.found import Cluster, Node, SwarmService, Task, parse_cluster
 from deploy.model.swarm.node import parse_labels, parse_membership
 from deploy.model.swarm.plan import make_swarm_plan
@@ -235,9 +238,13 @@ def test_a_file_that_is_no_config_is_refused() -> None:
     assert "600 kB" in found.message
 
 
-def test_certificates_are_not_there_yet() -> None:
-    settings = environment(domains={"nginx": "shop.example.com"}, acme={"email": "ops@example.com"})
-    assert any("certificates" in one.message and one.fatal for one in check_swarm(stack(), PLACES, settings))
+def test_a_port_for_the_host_alone_is_left_out_and_said() -> None:
+    document = with_backend(ports=[{"target": 8000, "published": "8000", "protocol": "tcp", "host_ip": "127.0.0.1"}])
+    (found,) = [one for one in check_swarm(stack(document), PLACES, environment()) if "127.0.0.1" in one.message]
+    assert not found.fatal
+    assert "8000" in found.message
+    document["services"]["db"]["ports"] = document["services"]["backend"]["ports"]
+    assert "ports" not in render_data(subject(document)).document["services"]["db"]
 
 
 # --- what was found
@@ -408,15 +415,27 @@ def wanted(**changes: Any) -> Wanted:
     return Wanted(record("20261122-120000-2b3c4d5", **changes), frozenset(), 0, ())
 
 
+EDGE = "0011"
+
+
+def seen(live: ReleaseRecord) -> Facts:
+    """A manager whose edge is what a release needs."""
+    return facts(live, edge=state_of(live, None))
+
+
+def planned(plan_for: Wanted, live: ReleaseRecord, services: tuple[SwarmService, ...], definition: str = EDGE) -> Plan:
+    return make_swarm_plan(plan_for, seen(live), cluster(services=services), LAYOUT, definition)
+
+
 def there(release: str) -> tuple[SwarmService, ...]:
     app = tuple(service(name, wanted=1, release=release) for name in ("backend", "worker", "nginx"))
-    edge = service("edge", wanted=None, release="", stack="shop-edge")
+    edge = dataclasses.replace(service("edge", wanted=None, release="", stack="shop-edge"), definition=EDGE)
     return (*app, service("db", wanted=1, release="", stack="shop-data"), edge)
 
 
 def test_a_cluster_that_runs_the_same_is_left_alone() -> None:
     live = record()
-    plan = make_swarm_plan(wanted(), facts(live), cluster(services=there(live.id)), LAYOUT)
+    plan = planned(wanted(), live, there(live.id))
     assert plan.noop
     assert plan.edge == EdgeAction.NONE
 
@@ -425,7 +444,7 @@ def test_only_what_differs_rolls_and_the_plan_says_that_versions_mix() -> None:
     live = record()
     changed = record().services["backend"]
     services = {**live.services, "backend": type(changed)(**changed.__dict__ | {"parts": {"image": "other"}})}
-    plan = make_swarm_plan(wanted(services=services), facts(live), cluster(services=there(live.id)), LAYOUT)
+    plan = planned(wanted(services=services), live, there(live.id))
 
     assert {one.name: one.action for one in plan.services}["backend"] == Action.REPLACE
     assert {one.action for one in plan.services if one.name != "backend"} == {Action.KEEP}
@@ -435,27 +454,8 @@ def test_only_what_differs_rolls_and_the_plan_says_that_versions_mix() -> None:
 def test_a_service_that_a_killed_deploy_has_left_is_made_one_with_the_others() -> None:
     live = record()
     services = (service("backend", wanted=1, release="another"), *there(live.id)[1:])
-    plan = make_swarm_plan(wanted(), facts(live), cluster(services=services), LAYOUT)
+    plan = planned(wanted(), live, services)
     assert {one.name for one in plan.services if one.action == Action.REPLACE} == {"backend"}
-
-
-def test_the_edge_depends_on_the_public_ports_only() -> None:
-    live, newer = record(), record("20261122-120000-2b3c4d5")
-    assert edge_config(live, "shop") == edge_config(newer, "shop")
-    assert "tasks.shop_nginx:80" in edge_config(live, "shop")
-
-
-def test_the_edge_is_on_every_node_and_holds_its_ports() -> None:
-    made = render_edge(record(), "shop", "haproxy@sha256:aa", "dnsrr")
-    assert made
-    edge = made.document["services"]["edge"]
-    assert edge["deploy"]["mode"] == "global"
-    assert edge["ports"] == [{"target": 10000, "published": 80, "protocol": "tcp", "mode": "host"}]
-    assert edge["networks"] == ["default"]
-
-
-def test_a_project_without_public_ports_has_no_edge() -> None:
-    assert render_edge(record(public=()), "shop", "haproxy", "dnsrr") is None
 
 
 def test_a_cluster_without_a_registry_cannot_be_deployed_to() -> None:

@@ -10,7 +10,8 @@ with log-format.
 """
 
 from deploy.model.edge.compose import ACME_IMAGE, DEFINITION, IMAGE, definition, images, published, render_compose
-from deploy.model.edge.config import FIRST_PORT, render_config
+from deploy.model.edge.config import render_config
+from deploy.model.edge.frontends import FIRST_PORT
 from deploy.model.edge.maintenance import Maintenance, page_template, render_maintenance
 from deploy.model.edge.networks import edge_networks
 from deploy.model.edge.runtime import empty_commands, fill_commands, maintenance_commands, probes_of, servers_of

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from typing import Any
 
-from deploy.model.edge.config import (
-    ADMIN_PORT,
-    CERTIFICATES,
-    FIRST_PORT,
-    MASTER_PORT,
-    PLAIN_PORT,
-    SECURE_PORT,
-    answers_plain_http,
-)
-from deploy.model.edge.maintenance import CONFIG_FOLDER
+from deploy.model.edge.config import ADMIN_PORT, MASTER_PORT
+from deploy.model.edge.frontends import FIRST_PORT, PLAIN_PORT, SECURE_PORT, answers_plain_http
+from deploy.model.edge.paths import ON_ONE_HOST
 from deploy.model.edge.state import EdgeState
 from deploy.model.edge.tls import HTTP_PORT, HTTPS_PORT, Tls
 from deploy.model.layout import HostLayout
@@ -37,7 +31,7 @@ def images(tls: Tls | None) -> tuple[str, ...]:
 
 def published(state: EdgeState) -> frozenset[int]:
     """Ports of the host that the edge holds."""
-    return frozenset(int(port["published"]) for port in _edge(state)["ports"])
+    return frozenset(port for _, port, _ in ports_of(state))
 
 
 def definition(state: EdgeState) -> str:
@@ -61,26 +55,30 @@ def _services(state: EdgeState) -> dict[str, Any]:
     return {"edge": _edge(state), **({"acme": _acme(state.tls)} if state.tls else {})}
 
 
+def ports_of(state: EdgeState) -> Iterator[tuple[int, int, str]]:
+    """Ports inside the edge's container, outside of it, and the address that each is to be reached at, if not all."""
+    for number, listener in enumerate(state.listeners):
+        yield FIRST_PORT + number, listener.port.published, listener.port.host_ip
+    if state.tls:
+        yield SECURE_PORT, HTTPS_PORT, ""
+        if not answers_plain_http(state.listeners):
+            yield PLAIN_PORT, HTTP_PORT, ""
+
+
 def _edge(state: EdgeState) -> dict[str, Any]:
-    haproxy = ["haproxy", "-W", "-db", "-S", f"ipv4@127.0.0.1:{MASTER_PORT}", "-f", f"{CONFIG_FOLDER}/haproxy.cfg"]
+    haproxy = ["haproxy", "-W", "-db", "-S", f"ipv4@127.0.0.1:{MASTER_PORT}", "-f", f"{ON_ONE_HOST.config}/haproxy.cfg"]
     answers = f"exec 3<>/dev/tcp/127.0.0.1/{ADMIN_PORT}"
-    ports = [
-        _port(FIRST_PORT + number, listener.port.published, listener.port.host_ip)
-        for number, listener in enumerate(state.listeners)
-    ]
-    volumes = [f"./etc:{CONFIG_FOLDER}:ro"]
+    volumes = [f"./etc:{ON_ONE_HOST.config}:ro"]
     command = haproxy
     if state.tls:
-        ports.append(_port(SECURE_PORT, HTTPS_PORT))
-        ports += [] if answers_plain_http(state.listeners) else [_port(PLAIN_PORT, HTTP_PORT)]
-        volumes.append(f"./certs:{CERTIFICATES}:ro")
-        command = ["bash", f"{CONFIG_FOLDER}/edge-start.bash", *haproxy]
+        volumes.append(f"./certs:{ON_ONE_HOST.certificates}:ro")
+        command = ["bash", f"{ON_ONE_HOST.config}/edge-start.bash", *haproxy]
     return {
         "image": IMAGE,
         "pull_policy": "never",
         "command": command,
         "restart": "unless-stopped",
-        "ports": ports,
+        "ports": [_port(*one) for one in ports_of(state)],
         "volumes": volumes,
         "networks": ["edge"],
         **_HARDENED,
@@ -105,13 +103,13 @@ def _acme(tls: Tls) -> dict[str, Any]:
         **({"environment": {"LEGO_CA_CERTIFICATES": "/etc/acme/ca.pem"}} if tls.ca else {}),
         "restart": "unless-stopped",
         "depends_on": {"edge": {"condition": "service_healthy"}},
-        "volumes": ["./acme:/etc/acme:ro", f"./certs:{CERTIFICATES}"],
+        "volumes": ["./acme:/etc/acme:ro", f"./certs:{ON_ONE_HOST.certificates}"],
         "networks": ["edge"],
         **_HARDENED,
         "logging": _LOGGING,
     }
 
 
-def _port(target: int, published: int, host_ip: str = "") -> dict[str, Any]:
+def _port(target: int, published: int, host_ip: str) -> dict[str, Any]:
     address = {"host_ip": host_ip} if host_ip else {}
     return {"target": target, "published": str(published), "protocol": "tcp", **address}

@@ -11,11 +11,9 @@ import html
 import json
 from dataclasses import asdict, dataclass
 
+from deploy.model.edge.paths import ON_ONE_HOST, Paths
 from deploy.model.errors import UsageError
 
-CONFIG_FOLDER = "/usr/local/etc/haproxy"
-MAINTENANCE_MAP = f"{CONFIG_FOLDER}/maintenance.map"
-PAGE_FILE = f"{CONFIG_FOLDER}/maintenance.html"
 RETRY_AFTER_S = 120
 MOST_BYTES = 14_000
 """An answer must fit into one of HAProxy's buffers, 16 KB with its headers."""
@@ -53,9 +51,9 @@ class Maintenance:
         return json.dumps(asdict(self), ensure_ascii=False) + "\n"
 
 
-def page_template(page: str, *, where: str) -> str:
+def page_template(page: str, *, where: str, paths: Paths = ON_ONE_HOST) -> str:
     """A page as HAProxy reads it, `{message}` standing for the message. Raises UsageError when it is too long."""
-    template = page.replace("%", "%%").replace(PLACE, f"%[str(message),map_str({MAINTENANCE_MAP}),b64dec]")
+    template = page.replace("%", "%%").replace(PLACE, f"%[str(message),map_str({paths.maintenance_map}),b64dec]")
     size = len(template.encode())
     if size > MOST_BYTES:
         raise UsageError(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from deploy.model.edge.config import FIRST_PORT
-from deploy.model.edge.maintenance import MAINTENANCE_MAP, Maintenance, encoded
+from deploy.model.edge.frontends import FIRST_PORT
+from deploy.model.edge.maintenance import Maintenance, encoded
+from deploy.model.edge.paths import ON_ONE_HOST
 from deploy.model.edge.state import SERVERS, EdgeState, Listener, Target
 from deploy.model.layout import HostLayout
 
@@ -53,12 +54,10 @@ def empty_commands(slot: str, listeners: Iterable[Listener], layout: HostLayout)
 
 def maintenance_commands(maintenance: Maintenance | None) -> tuple[str, ...]:
     """Runtime commands that show the maintenance page with its message, or take it away."""
+    change = f"set map {ON_ONE_HOST.maintenance_map}"
     if maintenance is None:
-        return (f"set map {MAINTENANCE_MAP} mode off",)
-    return (
-        f"set map {MAINTENANCE_MAP} message {encoded(maintenance.message)}",
-        f"set map {MAINTENANCE_MAP} mode on",
-    )
+        return (f"{change} mode off",)
+    return f"{change} message {encoded(maintenance.message)}", f"{change} mode on"
 
 
 def _name_server(server: str, name: str) -> tuple[str, ...]:

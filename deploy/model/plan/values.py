@@ -121,7 +121,8 @@ class Plan:
     @property
     def changes(self) -> bool:
         """Whether a new release is needed."""
-        return any(service.action != Action.KEEP for service in (*self.services, *self.data))
+        edge = self.edge not in {EdgeAction.NONE, EdgeAction.SWITCH}
+        return edge or any(service.action != Action.KEEP for service in (*self.services, *self.data))
 
     @property
     def noop(self) -> bool:

@@ -2,38 +2,53 @@
 
 Nothing is switched: a rolling update changes what stands behind a name. A container gets into the DNS when it is
 healthy and leaves it two seconds before its stop signal; the edge asks every half second.
+
+Its state (configuration, maps, page, certificates) stands in the project's folder on the manager, as it does on one
+host. A controller beside it hands it to whoever shows a certificate of the project's own, and every edge asks for it
+every second: so a new certificate and the maintenance page reach all nodes without a container being replaced.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
-from typing import Any
-
-from deploy.model.edge import FIRST_PORT, Listener, listeners_of
-from deploy.model.edge.config import ADMIN_PORT, HEADER, TCP_LOG, described, forwarded
+from deploy.model.edge import EMPTY, EdgeState, Listener, Tls, listeners_of
+from deploy.model.edge.config import HEADER
+from deploy.model.edge.frontends import Front
+from deploy.model.edge.paths import ON_A_NODE
 from deploy.model.kinds import Kind
 from deploy.model.release import ReleaseRecord
 from deploy.model.swarm import names
-from deploy.model.swarm.render import StackDocument
 
 SERVERS = 48
 """Containers of one service that the edge can tell apart. Its configuration does not change with their number."""
+CONTROLLER_PORT = 8443
+DOOR_PORT = 9997
+"""Where an edge asks for its state, at 127.0.0.1 of its own container; and where the controller tells who has which."""
+SERVER_NAME = "windlass-edge"
+HOME = "/var/lib/haproxy"
+"""What an edge keeps on its node."""
+INSIDE = "/etc/windlass"
+"""Where the containers find their scripts."""
 
 
-def edge_config(record: ReleaseRecord, project: str) -> str:
-    """`haproxy.cfg`, which depends on the public ports only."""
-    parts = [HEADER]
-    for number, listener in enumerate(listeners_of(record)):
-        parts.append(_frontend(listener, FIRST_PORT + number))
-        parts.append(_backend(listener, record, project))
-    return "\n".join(parts)
+def state_of(record: ReleaseRecord, tls: Tls | None) -> EdgeState:
+    """What the edge is for a release, as `edge/state.json` keeps it. There are no slots."""
+    return EMPTY.listening(_listeners(record), tls)
 
 
-def _frontend(listener: Listener, port: int) -> str:
-    mode, told = ("http", described("http")) if listener.port.http else ("tcp", TCP_LOG)
-    more = forwarded("http", listener.port.published) if listener.port.http else ""
-    return f"frontend {listener.name}\n  mode {mode}\n  bind :{port}\n{told}{more}  default_backend {listener.name}\n"
+def _listeners(record: ReleaseRecord) -> tuple[Listener, ...]:
+    """Ports that only the host itself is to reach are none of a cluster: it would publish them to everybody."""
+    return tuple(one for one in listeners_of(record) if not one.port.local)
+
+
+def edge_config(record: ReleaseRecord, project: str, tls: Tls | None) -> str:
+    """`haproxy.cfg`, which depends on the public ports and names only."""
+    acme = f"tasks.{names.service_name(names.edge_stack(project), 'acme')}"
+    front = Front(_listeners(record), tls, ON_A_NODE, lambda one: one.name, acme)
+    # a new worker begins with the addresses that the one before had found
+    parts = [HEADER, f"global\n  server-state-file {HOME}/servers\n"]
+    for listener, frontend in front.own():
+        parts += [frontend, _backend(listener, record, project)]
+    return "\n".join((*parts, *front.secure()))
 
 
 def _backend(listener: Listener, record: ReleaseRecord, project: str) -> str:
@@ -41,59 +56,33 @@ def _backend(listener: Listener, record: ReleaseRecord, project: str) -> str:
     lasting = record.services[listener.service].kind == Kind.DATA
     stack = names.data_stack(project) if lasting else names.app_stack(project)
     where = f"tasks.{names.service_name(stack, listener.service)}:{listener.port.target}"
-    return f"backend {listener.name}\n  mode {mode}\n  balance roundrobin\n  server-template s 1-{SERVERS} {where}\n"
-
-
-def render_edge(record: ReleaseRecord, project: str, image: str, endpoint: str) -> StackDocument | None:
-    """The edge's own stack; None where a release has no public port."""
-    listeners = listeners_of(record)
-    if not listeners:
-        return None
-    config = edge_config(record, project)
-    digest = hashlib.sha256(config.encode()).hexdigest()[:12]
-    networks = sorted(
-        {min(one.networks) for name, one in record.services.items() if one.networks and _public(name, record)}
+    return (
+        f"backend {listener.name}\n  mode {mode}\n  balance roundrobin\n  load-server-state-from-file global\n"
+        f"  server-template s 1-{SERVERS} {where} init-addr last,none\n"
     )
-    service: dict[str, Any] = {
-        "image": image,
-        "command": ["haproxy", "-W", "-db", "-f", "/usr/local/etc/haproxy/haproxy.cfg"],
-        "configs": [{"source": "haproxy", "target": "/usr/local/etc/haproxy/haproxy.cfg", "mode": 0o444}],
-        "networks": networks,
-        "ports": [
-            {
-                "target": FIRST_PORT + number,
-                "published": listener.port.published,
-                "protocol": "tcp",
-                "mode": "host",
-            }
-            for number, listener in enumerate(listeners)
-        ],
-        "read_only": True,
-        "cap_drop": ["ALL"],
-        "stop_grace_period": "30s",
-        "logging": {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3"}},
-        "healthcheck": {
-            "test": ["CMD", "bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{ADMIN_PORT}"],
-            "interval": "5s",
-            "start_period": "10s",
-        },
-        "deploy": {
-            "mode": "global",
-            "endpoint_mode": endpoint,
-            # a port of the node can be held once
-            "update_config": {"parallelism": 1, "order": "stop-first", "failure_action": "rollback", "monitor": "5s"},
-            "restart_policy": {"condition": "any", "delay": "1s"},
-        },
-    }
-    document: Mapping[str, Any] = {
-        "services": {"edge": service},
-        "networks": {name: {"name": names.network(project, name), "external": True} for name in networks},
-        "configs": {
-            "haproxy": {"name": f"{names.edge_stack(project)}_haproxy-{digest}"[-64:], "file": f"./files/{digest}"}
-        },
-    }
-    return StackDocument(document, {f"files/{digest}": config.encode()})
 
 
-def _public(name: str, record: ReleaseRecord) -> bool:
-    return any(one.service == name for one in record.public)
+def door_config(project: str) -> str:
+    """HAProxy's configuration for an edge's own way to the controller."""
+    where = f"tasks.{names.service_name(names.edge_stack(project), 'controller')}:{CONTROLLER_PORT}"
+    return (
+        "global\n  log stdout format raw local0 err\n  maxconn 16\n  nbthread 1\n"
+        "resolvers engine\n  nameserver docker 127.0.0.11:53\n  hold valid 1s\n  hold obsolete 0s\n  hold other 1h\n"
+        "defaults\n  log global\n  mode http\n  timeout connect 1s\n  timeout client 60s\n  timeout server 60s\n"
+        f"  retries 1\nfrontend door\n  bind 127.0.0.1:{DOOR_PORT}\n  default_backend controller\n"
+        f"backend controller\n  server controller {where} resolvers engine init-addr libc,none "
+        f"ssl verify required verifyhost {SERVER_NAME} sni str({SERVER_NAME}) ca-file /run/secrets/ca.pem "
+        "crt /run/secrets/client.pem\n"
+    )
+
+
+def controller_config() -> str:
+    """HAProxy's configuration for who hands out the state."""
+    return (
+        f"global\n  log stdout format raw local0 warning\n  maxconn 2000\n  nbthread 1\n"
+        f"  lua-load {INSIDE}/controller.lua\n"
+        "defaults\n  log global\n  mode http\n  timeout connect 5s\n  timeout client 60s\n  timeout server 60s\n"
+        f"frontend edges\n  bind :{CONTROLLER_PORT} ssl crt /run/secrets/server.pem ca-file /run/secrets/ca.pem "
+        "verify required\n  http-request use-service lua.state\n"
+        f"frontend told\n  bind 127.0.0.1:{DOOR_PORT}\n  http-request use-service lua.told\n"
+    )

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from deploy.model.edge import DEFINITION
 from deploy.model.errors import DeployError
 from deploy.model.facts import sections_of
 from deploy.model.swarm import names
@@ -86,6 +87,8 @@ class SwarmService:
     stops_first: bool = False
     """Whether an update stops a container before the new one is there."""
     labels: Mapping[str, str] = field(default_factory=dict)
+    definition: str = ""
+    """Of the edge: the digest of what its containers are made from."""
 
     @property
     def full_name(self) -> str:
@@ -213,6 +216,7 @@ def _services(raw: list[dict[str, Any]]) -> Iterator[SwarmService]:
             spec=spec["TaskTemplate"],
             stops_first=(spec.get("UpdateConfig") or {}).get("Order") != "start-first",
             labels=labels,
+            definition=labels.get(DEFINITION, ""),
         )
 
 

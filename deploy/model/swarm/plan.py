@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from deploy.model.edge import IMAGE as EDGE_IMAGE
-from deploy.model.edge import listeners_of
+from deploy.model.edge import Tls, images
 from deploy.model.facts import Facts
 from deploy.model.fingerprint import changed_parts
 from deploy.model.journal import interrupted, replacing_s
@@ -15,18 +14,23 @@ from deploy.model.plan import Action, EdgeAction, Plan, ServicePlan, Wanted
 from deploy.model.plan.make import data_gaps, new_migrations
 from deploy.model.release import ReleaseRecord, ServiceRecord
 from deploy.model.swarm import names
-from deploy.model.swarm.edge import edge_config
+from deploy.model.swarm.edge import edge_config, state_of
 from deploy.model.swarm.found import Cluster
 
 
-def make_swarm_plan(wanted: Wanted, facts: Facts, cluster: Cluster, layout: HostLayout) -> Plan:
-    """The plan that turns a cluster as found into what is wanted. What does not change is left alone."""
+def make_swarm_plan(
+    wanted: Wanted, facts: Facts, cluster: Cluster, layout: HostLayout, edge_definition: str = ""
+) -> Plan:
+    """The plan that turns a cluster as found into what is wanted. What does not change is left alone.
+
+    `edge_definition` is the digest of what the edge's containers are to be made from.
+    """
     record, live = wanted.record, facts.live
     data = tuple(_data(record, facts, cluster, layout))
     services = tuple(_services(record, live, cluster, layout.project))
-    edge = _edge(record, live, cluster, layout.project)
+    edge = _edge(record, wanted.tls, facts, cluster, layout.project, edge_definition)
     changing = any(one.action != Action.KEEP for one in (*services, *data)) or edge != EdgeAction.NONE
-    needed = [*(one.image for one in record.services.values()), *([EDGE_IMAGE] if record.public else [])]
+    needed = [*(one.image for one in record.services.values()), *(images(wanted.tls) if record.public else [])]
     push = tuple(image for image in dict.fromkeys(needed) if image not in facts.images)
     build = tuple(
         name
@@ -41,8 +45,8 @@ def make_swarm_plan(wanted: Wanted, facts: Facts, cluster: Cluster, layout: Host
         services=services,
         data=data,
         edge=edge,
-        ports=tuple(str(one.port) for one in listeners_of(record)),
-        ports_before=tuple(str(one.port) for one in listeners_of(live)) if live else (),
+        ports=_ports(record, wanted.tls),
+        ports_before=_ports(live, facts.edge.tls if facts.edge else None) if live else (),
         build=build,
         push=push,
         push_bytes=wanted.lacked_bytes,
@@ -109,12 +113,27 @@ def _data(record: ReleaseRecord, facts: Facts, cluster: Cluster, layout: HostLay
             yield ServicePlan(name, Kind.DATA, Action.REMOVE, ("no longer in the stack; its volumes stay",))
 
 
-def _edge(record: ReleaseRecord, live: ReleaseRecord | None, cluster: Cluster, project: str) -> EdgeAction:
+def _edge(
+    record: ReleaseRecord, tls: Tls | None, facts: Facts, cluster: Cluster, project: str, definition: str
+) -> EdgeAction:
+    live = facts.live
+    there = cluster.service(names.edge_stack(project), "edge")
     if not record.public:
         return EdgeAction.NONE
-    if live is None or not live.public or cluster.service(names.edge_stack(project), "edge") is None:
+    if live is None or not live.public or there is None:
         return EdgeAction.START
-    return EdgeAction.NONE if edge_config(record, project) == edge_config(live, project) else EdgeAction.RECREATE
+    if there.definition != definition:
+        return EdgeAction.RECREATE
+    before = facts.edge.tls if facts.edge else None
+    same = facts.edge == state_of(record, tls) and edge_config(record, project, tls) == edge_config(
+        live, project, before
+    )
+    return EdgeAction.NONE if same else EdgeAction.RELOAD
+
+
+def _ports(record: ReleaseRecord, tls: Tls | None) -> tuple[str, ...]:
+    state = state_of(record, tls)
+    return (*(str(one.port) for one in state.listeners), *(["443"] if tls else []))
 
 
 def _gaps(
@@ -127,6 +146,8 @@ def _gaps(
     yield from data_gaps(data)
     if edge == EdgeAction.RECREATE:
         yield "the edge is replaced, node by node: refused connections at each for a few seconds"
+    if edge == EdgeAction.RELOAD:
+        yield "the edge of every node loads another configuration; it goes on answering"
     rolling = [one.name for one in services if one.action == Action.REPLACE]
     if live and any(not record.services[name].exclusive for name in rolling):
         yield (

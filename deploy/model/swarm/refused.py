@@ -42,18 +42,14 @@ def check_swarm(stack: Stack, places: Places, environment: Environment) -> Itera
         yield from _keys(service)
         yield from _mounts(service, stack, places)
         yield from _networks(service, stack)
+        yield from _ports(service)
         if service.receives:
             yield Problem(
                 f"{service.receives}: point_in_time is not there yet on a cluster",
                 "leave it out: backups go on without it",
                 path=("services", service.receives, "x-deploy", "point_in_time"),
             )
-    if environment.acme and environment.domains:
-        yield Problem(
-            "the edge of a cluster has no certificates yet, and domains are set",
-            "set acme: false, and let a balancer in front of the nodes end TLS",
-        )
-    for name in ("rehearse", "keep_warm_s", "deploy_needs_proof_h", "schedule", "maintenance_page"):
+    for name in ("rehearse", "keep_warm_s", "deploy_needs_proof_h", "schedule"):
         if getattr(environment, name):
             yield Problem(f"{name} has no effect on a cluster yet", "leave it out", fatal=False)
 
@@ -107,6 +103,17 @@ def _mounts(service: Service, stack: Stack, places: Places) -> Iterator[Problem]
             fatal=False,
             path=("services", service.name, "volumes"),
         )
+
+
+def _ports(service: Service) -> Iterator[Problem]:
+    for port in service.ports:
+        if port.local:
+            yield Problem(
+                f"{service.name}: port {port} is left out: a cluster publishes a port at every address of a node",
+                "inv ENVIRONMENT.exec reaches the container; leave the address out to let everybody in",
+                fatal=False,
+                path=("services", service.name, "ports"),
+            )
 
 
 def _networks(service: Service, stack: Stack) -> Iterator[Problem]:

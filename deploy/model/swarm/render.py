@@ -252,8 +252,8 @@ def _network_name(name: str, raw: Mapping[str, Any], project: str) -> str:
 
 
 def _direct(service: Service) -> Iterable[dict[str, Any]]:
-    """Ports that its own container holds on the node it runs on."""
-    direct = {(port.published, port.target, port.protocol) for port in service.direct_ports}
+    """Ports that its own container holds on the node it runs on. One for the node alone would be open to everybody."""
+    direct = {(port.published, port.target, port.protocol) for port in service.direct_ports if not port.local}
     for entry in service.definition.get("ports") or ():
         protocol = str(entry.get("protocol", "tcp"))
         for published in published_ports(entry):

@@ -9,4 +9,5 @@ cd "$root/edge"
 if [ -f compose.yaml ]; then
     docker compose --file compose.yaml down --remove-orphans
 fi
+rm -rf stack
 rm -f state.json compose.yaml etc/haproxy.cfg etc/live.map etc/maintenance.html

@@ -1,6 +1,6 @@
-# Starts the edge, or brings a running one to a new configuration, and puts it into networks.
+# Starts the edge, or brings a running one to a new configuration, and puts it into networks. edge-place.sh comes before.
 #
-#   edge-up.sh ROOT CONTAINER IMAGE DEFINITION HOLDERS [NETWORK...]     standard input: a tar of the files of ROOT/edge
+#   edge-up.sh ROOT CONTAINER IMAGE DEFINITION HOLDERS [NETWORK...]
 #
 # The container is replaced when its DEFINITION or its image has changed: made and put into its networks first, so that
 # the gap is no longer than the old one's stop and the new one's start. HOLDERS, ids with commas between, are containers of
@@ -18,26 +18,6 @@ attach() {
     for network in "$@"; do
         printf '%s\n' "$joined" | grep -qxF -- "$network" || docker network connect "$network" "$container"
     done
-}
-
-# Certificates belong to the user that HAProxy runs as; what is there, placeholder or real, stays.
-place_certificates() {
-    missing=
-    for pem in .next/certs/*.pem; do [ -f "certs/${pem##*/}" ] || missing=yes; done
-    if [ -z "$missing" ]; then return 0; fi
-    # shellcheck disable=SC2016  # expanded by the shell in the container
-    docker run --rm --network none --user 0:0 --entrypoint bash --volume "$root/edge:/edge" "$image" -euc '
-        cd /edge
-        mkdir -p certs
-        for pem in .next/certs/*.pem; do
-            name=${pem##*/}
-            [ -f "certs/$name" ] || install -o 99 -g 99 -m 0600 "$pem" "certs/$name"
-            grep -q "^${name%.pem} " certs/issued.map 2>/dev/null || printf "%s no\n" "${name%.pem}" >>certs/issued.map
-        done
-        chown 99:99 certs certs/issued.map
-        chmod 0755 certs
-        chmod 0644 certs/issued.map
-    '
 }
 
 # Until the new worker is the one that answers: a runtime command to the old one would be lost.
@@ -59,11 +39,6 @@ reload() {
 
 cd "$root/edge"
 trap 'rm -rf .next' EXIT
-rm -rf .next
-mkdir -m 0755 .next
-tar -x -p -f - -C .next --no-same-owner
-if [ -f etc/maintenance.map ]; then rm .next/etc/maintenance.map; fi
-if [ -d .next/certs ]; then place_certificates; rm -r .next/certs; fi
 tls=no again=no changed=no
 if [ -d .next/acme ]; then tls=yes; fi
 for file in etc/haproxy.cfg etc/maintenance.html; do cmp -s ".next/$file" "$file" || changed=yes; done

@@ -3,8 +3,8 @@
 #   maintenance.sh ROOT CONTAINER MAP COMMANDS NOTE     standard input: the page
 #
 # MAP is the text of maintenance.map; COMMANDS is one line for HAProxy's runtime API; NOTE says who, since when and why, and is
-# empty to end it. Only a page that has changed since the edge last read it needs a reload. Status 3: the edge does not run;
-# 4: it did not take it.
+# empty to end it. Only a page that has changed since the edge last read it needs a reload. Without a CONTAINER it is a
+# cluster's: its edges get the files from the controller. Status 3: the edge does not run; 4: it did not take it.
 set -eu
 
 root=$1 container=$2 map=$3 commands=$4 note=$5
@@ -25,6 +25,7 @@ else
     rm -f maintenance.json
 fi
 
+if [ -z "$container" ]; then exit 0; fi
 if [ "$(docker container inspect --format '{{.State.Running}}' "$container" 2>/dev/null)" != true ]; then exit 3; fi
 if [ "$reload" = yes ]; then
     docker kill --signal USR2 "$container" >/dev/null

@@ -1,16 +1,17 @@
-"""The certificates by which the nodes of a cluster know its registry, and it them. Their keys are kept nowhere else."""
+"""Certificates by which a server inside a cluster and those who may ask it know each other.
+
+Their keys are kept nowhere but in the cluster's secrets.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from deploy.model.swarm.registry import SERVER_NAME
-
 YEARS_DAYS = 3650
 
 
-def registry_secrets() -> Mapping[str, str]:
+def own_certificates(server_name: str) -> Mapping[str, str]:
     """An authority that signs two certificates and is forgotten: the server's, and the one that every node shows."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
@@ -51,10 +52,10 @@ def registry_secrets() -> Mapping[str, str]:
     return {
         "ca.pem": signed(issuer, authority.public_key(), [(x509.BasicConstraints(ca=True, path_length=0), True)]),
         "server.pem": signed(
-            called(SERVER_NAME),
+            called(server_name),
             server.public_key(),
             [
-                (x509.SubjectAlternativeName([x509.DNSName(SERVER_NAME)]), False),
+                (x509.SubjectAlternativeName([x509.DNSName(server_name)]), False),
                 (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False),
             ],
         ),

@@ -17,12 +17,12 @@ from deploy.model.edge import IMAGE as PROXY_IMAGE
 from deploy.model.errors import CommandError, DeployError
 from deploy.model.swarm.node import Membership, former, parse_membership, require_joinable
 from deploy.model.swarm.progress import Watch
-from deploy.model.swarm.registry import REGISTRY_IMAGE, SECRETS, STACK, registry_files, registry_stack
+from deploy.model.swarm.registry import REGISTRY_IMAGE, SECRETS, SERVER_NAME, STACK, registry_files, registry_stack
 from deploy.push.send import push_images
 from deploy.release.push import receiver
 from deploy.release.site import Site
 from deploy.release.stage import add_text
-from deploy.release.swarm.certificates import registry_secrets
+from deploy.release.swarm.certificates import own_certificates
 from deploy.release.swarm.change import look
 from deploy.release.swarm.roll import settle
 from deploy.shell import LocalShell, Shell
@@ -154,7 +154,7 @@ def start_registry(lead: Site, one: Membership, console: Console) -> None:
     if _definition(lead.shell) == definition:
         return
     with console.step("Start the cluster's registry") as step:
-        files = registry_files(one.address, registry_secrets())
+        files = registry_files(one.address, own_certificates(SERVER_NAME))
         digests = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()}
         document = registry_stack(one.node, one.address, digests, definition)
         archive = _packed(files | {"stack.json": json.dumps(document)})

@@ -9,14 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from deploy.model.checks import check_host, require_none
-from deploy.model.edge import IMAGE as EDGE_IMAGE
+from deploy.model.edge import images as edge_images
 from deploy.model.edge import listeners_of
 from deploy.model.errors import DeployError
 from deploy.model.facts import Facts
 from deploy.model.journal import Entry, Outcome
 from deploy.model.kinds import Kind
 from deploy.model.plan import Action as PlanAction
-from deploy.model.plan import EdgeAction, Plan
+from deploy.model.plan import Plan
 from deploy.model.stack import Stack
 from deploy.model.swarm import names
 from deploy.model.swarm.found import Cluster
@@ -28,6 +28,7 @@ from deploy.release.current import MakeCurrent
 from deploy.release.definitions import explained
 from deploy.release.deploy import Deployed, purpose, require_unchanged
 from deploy.release.edge import WatchFromHere
+from deploy.release.edge_files import maintenance_page, tls_for
 from deploy.release.lock import locked
 from deploy.release.migrate import BackUpBeforeMigrating, CheckMigrations, Migrate, Pending
 from deploy.release.prepare import Prepared, whoami
@@ -37,10 +38,11 @@ from deploy.release.site import Site
 from deploy.release.steps import Action, run_all
 from deploy.release.swarm.change import SwarmChange, look
 from deploy.release.swarm.compare import with_rendering
+from deploy.release.swarm.edge import EdgeUp, edge_stack
 from deploy.release.swarm.once import RunJobs
 from deploy.release.swarm.prune import PruneCluster
 from deploy.release.swarm.registry import Distribute
-from deploy.release.swarm.roll import EdgeUp, LastingUp, Roll
+from deploy.release.swarm.roll import LastingUp, Roll
 from deploy.release.swarm.stage import StageForCluster, mounted_files
 from deploy.shell import LocalShell
 from deploy.ui import Console, Step
@@ -53,8 +55,12 @@ def plan_swarm(prepared: Prepared, site: Site, local: LocalShell) -> tuple[Plan,
     Raises DeployError with every problem found.
     """
     facts, cluster = site.first_look, look(site)
-    wanted = wanted_of(prepared, facts, local, [EDGE_IMAGE], None)
-    plan = with_rendering(make_swarm_plan(wanted, facts, cluster, site.layout), prepared, site, facts, cluster)
+    tls = tls_for(prepared.environment, prepared.record)
+    maintenance_page(prepared.environment)  # what cannot be shown is better known now
+    wanted = wanted_of(prepared, facts, local, edge_images(tls), tls)
+    definition = edge_stack(site, prepared.record, tls, cluster.endpoint).definition()
+    plan = make_swarm_plan(wanted, facts, cluster, site.layout, definition)
+    plan = with_rendering(plan, prepared, site, facts, cluster)
     plan = explained(plan, prepared, site, facts)
     problems = (
         *check_host(
@@ -64,6 +70,7 @@ def plan_swarm(prepared: Prepared, site: Site, local: LocalShell) -> tuple[Plan,
             architecture=prepared.platform.partition("/")[2].partition("/")[0],
             incoming_bytes=plan.push_bytes,
             now=datetime.now(UTC),
+            tls=tls,
         ),
         *check_cluster(cluster, facts, prepared.stack, site.layout.project),
         *check_swarm(prepared.stack, prepared.places, prepared.environment),
@@ -148,15 +155,15 @@ def _actions(prepared: Prepared, plan: Plan, change: SwarmChange, local: LocalSh
         *([RunJobs(change)] if change.jobs else []),
         WatchFromHere(change),
         Roll(change, needs_of(prepared.stack)),
-        *([EdgeUp(change)] if plan.edge != EdgeAction.NONE or _edge_goes(change) else []),
+        *([EdgeUp(change)] if has_edge(change) else []),
         MakeCurrent(change),
     ]
 
 
-def _edge_goes(change: SwarmChange) -> bool:
-    """Whether there is an edge that the release has no port for."""
-    edge = change.cluster.service(names.edge_stack(change.site.layout.project), "edge")
-    return edge is not None and not change.record.public
+def has_edge(change: SwarmChange) -> bool:
+    """Whether the release is to have an edge, or there is one that it has no port for."""
+    there = change.cluster.service(names.edge_stack(change.site.layout.project), "edge")
+    return there is not None or bool(change.record.public)
 
 
 def needs_of(stack: Stack) -> Mapping[str, frozenset[str]]:

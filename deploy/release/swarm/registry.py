@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from deploy.model.edge import IMAGE as EDGE_IMAGE
+from deploy.model.edge import images as edge_images
 from deploy.model.errors import CommandError, DeployError
 from deploy.model.kinds import Kind
 from deploy.model.swarm.registry import REGISTRY
+from deploy.release.edge import wanted_tls
 from deploy.release.site import Site
 from deploy.release.steps import Action
 from deploy.release.swarm.change import SwarmChange
@@ -26,7 +27,7 @@ class Distribute(Action):
     def run(self, step: Step) -> None:
         change = self._change
         images = [one.image for one in change.record.services.values() if one.kind != Kind.JOB]
-        images += [EDGE_IMAGE] if change.record.public else []
+        images += edge_images(wanted_tls(change)) if change.record.public else []
         change.pulled |= into_registry(change.site, dict.fromkeys(images), step)
         step.result = count(len(change.pulled), "image")
 

@@ -160,30 +160,6 @@ class Roll(Action):
         return_to(self._change, "app", names.app_stack(self._change.site.layout.project), self._needs)
 
 
-class EdgeUp(Action):
-    """Sees that the edge runs on every node with the release's ports. Without a change to these nothing happens."""
-
-    title = "Prepare the edge"
-
-    def __init__(self, change: SwarmChange) -> None:
-        self._change = change
-
-    def run(self, step: Step) -> None:
-        change, site = self._change, self._change.site
-        stack = names.edge_stack(site.layout.project)
-        if not change.record.public:
-            site.run("swarm-down.sh", stack)
-            step.result = "there is no public port"
-            return
-        up(site, change.record.id, "edge", stack, step)
-        found = settle(site, watch_for(change.cluster, stack, {}), step)
-        ports = ", ".join(str(one.port) for one in change.record.public)
-        step.result = f"{ports} on {found[0].words} nodes" if found else ports
-
-    def undo(self) -> None:
-        return_to(self._change, "edge", names.edge_stack(self._change.site.layout.project), {})
-
-
 def watch_for(cluster: Cluster, stack: str, needs: Mapping[str, frozenset[str]]) -> Watch:
     """What failed before does not count."""
     return Watch(stack, needs, frozenset(task.id for task in cluster.tasks if task.broke))
@@ -194,7 +170,7 @@ def return_to(change: SwarmChange, part: str, stack: str, needs: Mapping[str, fr
     site, before = change.site, change.previous
     if before is None and change.facts.live:
         return  # it is the live release itself that could not be brought back whole
-    if before is None or (part == "edge" and not before.public):
+    if before is None:
         site.run("swarm-down.sh", stack)
         change.returned |= part == "app"
         return

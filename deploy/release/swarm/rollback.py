@@ -10,7 +10,6 @@ from deploy.model.facts import Facts
 from deploy.model.journal import Entry, Outcome
 from deploy.model.release import ReleaseRecord
 from deploy.model.settings import Environment
-from deploy.model.swarm.edge import edge_config
 from deploy.release.current import MakeCurrent
 from deploy.release.deploy import Deployed
 from deploy.release.edge import WatchFromHere
@@ -19,9 +18,10 @@ from deploy.release.prepare import whoami
 from deploy.release.records import keep_journal
 from deploy.release.site import Site
 from deploy.release.swarm.change import SwarmChange, look
-from deploy.release.swarm.deploy import carry_out, told_what_came_of
+from deploy.release.swarm.deploy import carry_out, has_edge, told_what_came_of
+from deploy.release.swarm.edge import EdgeUp
 from deploy.release.swarm.registry import Distribute
-from deploy.release.swarm.roll import EdgeUp, Roll
+from deploy.release.swarm.roll import Roll
 from deploy.ui import Console
 
 
@@ -44,12 +44,11 @@ def roll_back_swarm(
             revision=str(target.revision),
             previous=live.id if live else "",
         )
-        project = site.layout.project
         actions = [
             Distribute(change),
             WatchFromHere(change),
             Roll(change, {}),
-            *([EdgeUp(change)] if live is None or edge_config(target, project) != edge_config(live, project) else []),
+            *([EdgeUp(change)] if has_edge(change) else []),
             MakeCurrent(change),
         ]
         with told_what_came_of(change), keep_journal(hold, entry, change, Outcome.ROLLED_BACK) as seconds:

@@ -8,14 +8,12 @@ import tarfile
 from collections.abc import Iterable, Mapping
 
 from deploy.model.command import sequence
-from deploy.model.edge import IMAGE as EDGE_IMAGE
 from deploy.model.kinds import Kind
 from deploy.model.places import Place, bind_mounts, local_path
 from deploy.model.plan import Action as PlanAction
 from deploy.model.plan import Plan
 from deploy.model.render import Rendered, stack_volumes
 from deploy.model.swarm import names
-from deploy.model.swarm.edge import render_edge
 from deploy.model.swarm.render import MountedFile, StackDocument, Subject, render_app, render_data, render_once
 from deploy.release.prepare import Prepared
 from deploy.release.prune import remove_releases
@@ -48,16 +46,7 @@ class StageForCluster(Action):
                 "release/compose.yaml": json.dumps(once.document, indent=1, ensure_ascii=False),
                 "release/swarm/data/state.json": json.dumps(parts, indent=1),
             },
-            {
-                "app": app,
-                "data": data,
-                "edge": render_edge(
-                    change.record,
-                    site.layout.project,
-                    change.pulled.get(EDGE_IMAGE, EDGE_IMAGE),
-                    change.cluster.endpoint,
-                ),
-            },
+            {"app": app, "data": data},
             once,
         )
         volumes = making_volumes(stack_volumes(prepared.stack, site.layout, prepared.places))
@@ -116,7 +105,7 @@ def _file(source: str, inside: str) -> MountedFile:
     return MountedFile(path.read_bytes(), inside, bool(path.stat().st_mode & 0o100))
 
 
-def _packed(texts: Mapping[str, str], stacks: Mapping[str, StackDocument | None], once: Rendered) -> bytes:
+def _packed(texts: Mapping[str, str], stacks: Mapping[str, StackDocument], once: Rendered) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
         add_folder(archive, "release")
@@ -124,8 +113,6 @@ def _packed(texts: Mapping[str, str], stacks: Mapping[str, StackDocument | None]
         add_folder(archive, "release/swarm")
         for part, stack in stacks.items():
             add_folder(archive, f"release/swarm/{part}")
-            if stack is None:
-                continue
             document = json.dumps(stack.document, indent=1, ensure_ascii=False)
             add_text(archive, f"release/swarm/{part}/stack.json", document, SECRET_MODE)
             add_folder(archive, f"release/swarm/{part}/files")

@@ -83,11 +83,16 @@ containers() {
     docker ps --all --no-trunc --format '{{.Names}}	{{.State}}	{{.Status}}	{{.Label "com.docker.compose.project"}}	{{.Label "com.docker.compose.service"}}	{{.Image}}	{{.Ports}}	{{.ID}}' 2>/dev/null || true
 }
 live_slot() {
+    edge=$project-edge-edge-1 certs=/certs
+    if [ -d "$root/edge/stack" ]; then
+        edge=$(docker ps --quiet --filter "label=com.docker.swarm.service.name=$project-edge_edge" 2>/dev/null | head -n 1)
+        certs=/var/lib/haproxy/current
+    fi
     questions='show map /usr/local/etc/haproxy/live.map'
     for pem in "$root"/edge/certs/*.pem; do
-        if [ -f "$pem" ]; then questions="$questions;show ssl cert /certs/${pem##*/}"; fi
+        if [ -f "$pem" ]; then questions="$questions;show ssl cert $certs/${pem##*/}"; fi
     done
-    docker exec "$project-edge-edge-1" bash -c 'exec 3<>/dev/tcp/127.0.0.1/9999; printf "%s\n" "$1" >&3; cat <&3' ask "$questions" 2>/dev/null || true
+    docker exec "$edge" bash -c 'exec 3<>/dev/tcp/127.0.0.1/9999; printf "%s\n" "$1" >&3; cat <&3' ask "$questions" 2>/dev/null || true
 }
 edge_runs() {
     docker container inspect --format '{{index .Config.Labels "com.docker.compose.image"}} {{index .Config.Labels "windlass.edge"}}' "$project-edge-edge-1" 2>/dev/null || true

@@ -11,6 +11,7 @@ from deploy.model.settings import Environment
 from deploy.model.stack import one_service
 from deploy.tasks.app import App
 from deploy.tasks.swarm.reach import manager
+from deploy.ui.reports import summary
 from deploy.ui.units import count
 
 
@@ -25,11 +26,13 @@ def status(app: App, environment: Environment, given: list[str], *, json: bool) 
         status_rows,
     )
     from deploy.release.swarm.change import look
+    from deploy.release.swarm.edge import edge_problems
 
     with manager(app, environment, given) as (site, spec):
         facts, cluster = site.facts(), look(site)
         project = site.layout.project
-        problems, hints = tuple(status_problems(cluster, facts, project)), tuple(status_hints(cluster))
+        problems = (*status_problems(cluster, facts, project), *edge_problems(site, facts, cluster))
+        hints = tuple(status_hints(cluster))
         rows, nodes = [*status_rows(cluster, facts, project)], [*node_rows(cluster)]
         live = facts.live
     if json:
@@ -39,6 +42,7 @@ def status(app: App, environment: Environment, given: list[str], *, json: bool) 
                 "live": live.id if live else None,
                 "problems": problems,
                 "hints": hints,
+                "maintenance": dict(facts.maintenance) or None,
                 "services": [dict(zip(STATUS_HEADINGS, row, strict=True)) for row in rows],
                 "nodes": [dict(zip(NODE_HEADINGS, row, strict=True)) for row in nodes],
             }
@@ -48,6 +52,7 @@ def status(app: App, environment: Environment, given: list[str], *, json: bool) 
         app.console.data(f"{project} on the cluster of {spec}: {title}")
         app.console.table(STATUS_HEADINGS, rows)
         app.console.table(NODE_HEADINGS, nodes)
+        app.console.data(summary(facts))
         for hint in hints:
             app.console.warn(hint)
         for problem in problems:
