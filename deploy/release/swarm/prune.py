@@ -25,5 +25,9 @@ class PruneCluster(Action):
         images = unused_images(change.facts, site.layout.project, [*kept, change.record])
         both = [word for image in images for word in (image, f"{REGISTRY}/{image}")]
         site.run("prune.sh", str(site.layout.root), *gone, "--", *both, on_line=step.show)
+        if keeper := change.keeper:
+            # its folders follow the records; what ran once there has names of its own
+            unused = unused_images(keeper.facts, site.layout.project, [*kept, change.record])
+            keeper.site.run("prune.sh", str(keeper.site.layout.root), "--", *unused)
         site.run("swarm-prune.sh", *names.stacks(site.layout.project))
         step.result = f"{len(gone)} removed" if gone else "none"
