@@ -6,6 +6,8 @@ import hashlib
 
 RELEASE = "windlass.release"
 """Label of a service: the release that its definition came with."""
+RECORDS = "windlass.records."
+"""What labels begin with that say who has the records of a project."""
 MOST_BYTES = 500_000
 """How large a config or a secret of a cluster may be, in bytes."""
 
@@ -45,7 +47,7 @@ def data_label(project: str) -> str:
 
 def records_label(project: str) -> str:
     """The label of a node that keeps the project's records; its value says which state of them."""
-    return f"windlass.records.{project}"
+    return f"{RECORDS}{project}"
 
 
 _LONGEST_OBJECT = 64

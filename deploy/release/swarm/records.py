@@ -72,8 +72,8 @@ class Records:
             if one.membership.stamp < self._before:
                 step.show(one.spec)
                 self._merge(one)
-        wanted = _holding(self._lead.site)
-        giving = Parallel[Member, None](lambda one: _give(self._lead.site, one.site, wanted), at_once=AT_ONCE)
+        wanted = holding_of(self._lead.site)
+        giving = Parallel[Member, None](lambda one: give_records(self._lead.site, one.site, wanted), at_once=AT_ONCE)
         giving.run([*others], lambda: step.show(f"{len(giving.done)} of {len(others)} have them"))
         for member, error in giving.failed.items():
             if not isinstance(error, DeployError):
@@ -115,14 +115,15 @@ def records_kept(records: Records, release: str, notes: list[str], console: Cons
             ]
 
 
-def _holding(site: Site) -> Holding:
+def holding_of(site: Site) -> Holding:
+    """What a host has of the records."""
     listing = site.bare("records-list.sh", str(site.layout.root))
     return parse_holding(site.shell.run(listing, timeout_s=PATIENCE_S).stdout)
 
 
-def _give(source: Site, target: Site, wanted: Holding) -> None:
+def give_records(source: Site, target: Site, wanted: Holding) -> None:
     """Make the records of one host those of another. Raises DeployError; the host then has what it had, or more."""
-    lacks = lacking(_holding(target), wanted)
+    lacks = lacking(holding_of(target), wanted)
     if not lacks.needed:
         return
     root = str(source.layout.root)

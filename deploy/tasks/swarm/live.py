@@ -22,7 +22,7 @@ def status(app: App, environment: Environment, given: list[str], *, json: bool) 
         facts, cluster = site.facts(), look(site)
         project = site.layout.project
         problems = tuple(status_problems(cluster, facts, project))
-        rows, nodes = [*status_rows(cluster, facts, project)], [*node_rows(cluster)]
+        rows, nodes = [*status_rows(cluster, facts, project)], [*node_rows(cluster, project)]
         live = facts.live
     if json:
         app.console.json(

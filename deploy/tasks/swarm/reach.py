@@ -58,7 +58,8 @@ def chosen(app: App, members: Members, specs: Sequence[str], *, catching_up: boo
     lead = _with_newest(members, specs, behind, said)
     if lead is None and behind:
         lead = _with_newest(members, [one for one in members.managers if one not in specs], [], [])
-    said += [why for spec in specs if (why := members.why_not(spec)) and (lead is None or spec != lead.spec)]
+    before = specs[: specs.index(lead.spec)] if lead and lead.spec in specs else specs
+    said += [why for spec in before if (why := members.why_not(spec))]
     if lead is None and not behind:
         raise DeployError(
             "no manager of a cluster can be worked through", "inv host.setup --swarm makes one", details="\n".join(said)
