@@ -50,6 +50,15 @@ class Change:
         if self.facts.edge:
             self.edge = self.facts.edge
 
+    @property
+    def data_site(self) -> Site:
+        """Where the data is."""
+        return self.site
+
+    def site_of(self, service: str) -> Site:  # noqa: ARG002  # on a cluster it depends on what the service keeps
+        """Where a container that runs once for a service belongs."""
+        return self.site
+
     def stop_watching(self) -> None:
         """End the watch, if one goes on, and keep what it saw."""
         if self.watch:

@@ -58,9 +58,9 @@ class OneOffs:
         return done.stdout if done.ok else None
 
 
-def of_change(change: Change) -> OneOffs:
-    """Where the release of a change is."""
-    site = change.site
+def of_change(change: Change, service: str) -> OneOffs:
+    """Where the release of a change is, and a container for a service belongs."""
+    site = change.site_of(service)
     return OneOffs(site.shell, change.record, site.compose(change.record.id), site.guarded)
 
 
@@ -75,7 +75,8 @@ class CheckMigrations(Action):
         self._pending = pending
 
     def run(self, step: Step) -> None:
-        self._pending.services |= pending(of_change(self._change), self._services, step)
+        for name in self._services:
+            self._pending.services |= pending(of_change(self._change, name), [name], step)
         step.result = in_words(self._pending)
 
 
@@ -125,7 +126,7 @@ class BackUpBeforeMigrating(Action):
         if change.previous is None and not change.facts.data:
             step.result = "not needed: the databases are new"
             return
-        site = change.site
+        site = change.data_site
         databases = databases_of(site, change.record, site.layout.data_project)
         if not databases:
             step.result = "no database that we know how to back up"
@@ -156,7 +157,7 @@ class Migrate(Action):
                 (*change.migrations, Ran(name, schema.pending, schema.before)),
             )
             try:
-                of_change(change).migrate(name, step)
+                of_change(change, name).migrate(name, step)
             except CommandError as error:
                 change.migrations = (*before, *self._half(name, schema, step))
                 change.migrated = bool(change.migrations)
@@ -165,7 +166,7 @@ class Migrate(Action):
 
     def _half(self, service: str, schema: Schema, step: Step) -> tuple[Ran, ...]:
         """What a migration that failed has run of what was pending; all of it where that cannot be asked."""
-        left = listed(of_change(self._change), service, step) if schema.pending else None
+        left = listed(of_change(self._change, service), service, step) if schema.pending else None
         ran = tuple(name for name in schema.pending if left is None or name not in left.pending)
         return (Ran(service, ran, schema.before),) if ran or left is None else ()
 
@@ -176,7 +177,7 @@ class Migrate(Action):
         )
         mend = not_yours(service, "migrate") if service in self._found else "mend them"
         return DeployError(
-            f"{self._change.site.shell.name}: the migrations of {service} failed; nothing was switched",
+            f"{self._change.site_of(service).shell.name}: the migrations of {service} failed; nothing was switched",
             f"{mend}, then deploy again; {way_back}",
             details=error.stderr,
         )

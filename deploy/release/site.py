@@ -26,7 +26,11 @@ if [ -n "$2" ] && [ "$2" != "$(cat "$1/fence" 2>/dev/null)" ]; then
     printf 'this step came too late: its change was given up, or another has taken over\\n' >&2
     exit 77
 fi
-shift 2
+if [ -n "$3" ] && ! docker config inspect "$3" >/dev/null 2>&1; then
+    printf 'this step came too late: its change has lost its lock in the cluster, or the engine does not answer\\n' >&2
+    exit 77
+fi
+shift 3
 exec "$@"
 """
 
@@ -40,6 +44,8 @@ class Fence:
 
     token: str = ""
     """Empty for a step that may begin at any time."""
+    cluster: str = ""
+    """Id of the change's lock in the cluster's own store, where it has one: no step begins when that is gone."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +112,7 @@ class Site:
 
     def guarded(self, command: Command) -> Command:
         """A command that waits for any other guarded one on the host to end, and only begins while its change is on."""
-        return script(_GUARD, command.title, str(self.layout.root), self.fence.token, *command)
+        return script(_GUARD, command.title, str(self.layout.root), self.fence.token, self.fence.cluster, *command)
 
     def raise_fence(self) -> None:
         """Let no step begin that was sent until now. Raises CommandError when another change has taken over."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +26,8 @@ from deploy.model.envfile import (
     sealed_by,
 )
 from deploy.model.errors import DeployError, UsageError
-from deploy.model.settings import Environment
+from deploy.model.settings import Engine, Environment
+from deploy.tasks import swarm
 from deploy.tasks.app import App
 from deploy.tasks.base import HOST_HELP, JSON_HELP, YES_HELP, task
 from deploy.ui.units import count
@@ -135,7 +137,7 @@ def pull(app: App, host: list[str], env: str = "prod", yes: bool = False) -> Non
     environment = app.settings.environment(env)
     path = app.env_file(environment)
     example = env_example(app.root, compose_files(app.root, environment), environment.name)
-    with app.one_site(env, host) as site:
+    with _one_site(app, environment, host) as site:
         left = left_env_file(site)
         sealed = sealed_by(left.encode())
         names = [*read(left, {}, "the copy there")] if left and not sealed else []
@@ -160,6 +162,17 @@ def pull(app: App, host: list[str], env: str = "prod", yes: bool = False) -> Non
     if lost:
         app.console.warn(f"nothing there tells {', '.join(lost)}: blank now → inv env.set NAME --env {env}")
     app.console.say(f"Next: inv env.check --env {env}.")
+
+
+@contextlib.contextmanager
+def _one_site(app: App, environment: Environment, given: list[str]) -> Iterator[Site]:
+    """The host to read from; of a cluster the first manager that has the newest records."""
+    if environment.engine == Engine.SWARM:
+        with swarm.manager(app, environment, given) as (site, _):
+            yield site
+    else:
+        with app.one_site(environment.name, given) as site:
+            yield site
 
 
 def _told(left: str, source: str, changed: tuple[str, ...]) -> str:

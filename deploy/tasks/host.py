@@ -24,7 +24,7 @@ from deploy.tasks.base import HOST_HELP, YES_HELP, task
         "allow": "a port to let in besides, for example 8443 or 53/udp; repeatable",
         "swarm": "join the hosts into one cluster, with a registry of its own; the first one leads",
         "managers": "with --swarm: how many of the hosts manage it, from the first on (default: 1; odd numbers: 3, 5)",
-        "label": "with --swarm: HOST=KEY=VALUE, a label for placement constraints; HOST=KEY= removes it; repeatable",
+        "label": "with --swarm: HOST=KEY=VALUE for placement, windlass.data.PROJECT=yes for data; HOST=KEY= removes",
         "advertise": "with --swarm: the first host's address or interface in the cluster; else where it was reached",
         "yes": YES_HELP,
     },

@@ -17,7 +17,8 @@ from deploy.data.repository import Repository
 from deploy.data.store import Store
 from deploy.model.backup import Part
 from deploy.model.errors import UsageError
-from deploy.model.settings import Environment
+from deploy.model.settings import Engine, Environment
+from deploy.tasks import swarm
 from deploy.tasks.app import App
 from deploy.tasks.base import HOST_HELP
 
@@ -57,7 +58,10 @@ class Place:
     def start(self) -> str:
         """What makes stores run."""
         environment = self.environment
-        return "inv dev.up starts it" if environment.local else f"inv {environment.name}.deploy --host {self.where}"
+        if environment.local:
+            return "inv dev.up starts it"
+        where = "" if environment.engine == Engine.SWARM else f" --host {self.where}"
+        return f"inv {environment.name}.deploy{where}"
 
     @property
     def where(self) -> str:
@@ -159,9 +163,10 @@ def place_of(app: App, env: str, host: list[str]) -> Iterator[Place]:
         return
     from deploy.release.stores import projects_of, repository_of, wanted_of
 
-    with app.one_site(env, host) as site:
+    cluster = environment.engine == Engine.SWARM
+    with swarm.data_site(app, environment, host) if cluster else app.one_site(env, host) as site:
         live = site.first_look.live
-        words = f" --env {env} --host {site.shell.name}"
+        words = f" --env {env}" if cluster else f" --env {env} --host {site.shell.name}"
         repository = repository_of(site, environment)
         if live is None:
             wanted = Wanted(site.layout.project, {})

@@ -174,10 +174,14 @@ def release_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  #
         if not message:
             raise UsageError("whoever is kept out will want to know why", 'add --message "payment run until 18:00"')
         environment = app.settings.environment(name)
-        for spec in app.hosts(environment, host):
-            with app.site(environment, spec) as site:
-                freeze(site, message, datetime.now(UTC))
-            app.console.good(f"{spec} takes no deploy and no rollback: {message}")
+        if environment.engine == Engine.SWARM:
+            spec = swarm.freeze_cluster(app, environment, host, message)
+            app.console.good(f"the cluster of {spec} takes no deploy and no rollback: {message}")
+        else:
+            for spec in app.hosts(environment, host):
+                with app.site(environment, spec) as site:
+                    freeze(site, message, datetime.now(UTC))
+                app.console.good(f"{spec} takes no deploy and no rollback: {message}")
         app.console.say(f"Next: inv {name}.unlock lets them in again.")
 
     @task(iterable=("host",), help={"host": HOST_HELP})
@@ -189,6 +193,11 @@ def release_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  #
         from deploy.release.lock import thaw
 
         environment = app.settings.environment(name)
+        if environment.engine == Engine.SWARM:
+            spec, frozen = swarm.thaw_cluster(app, environment, host)
+            was = f"was locked by {frozen['by']}: {frozen['message']}" if frozen else "was not locked"
+            app.console.good(f"the cluster of {spec} takes deploys; it {was}.")
+            return
         for spec in app.hosts(environment, host):
             with app.site(environment, spec) as site:
                 frozen = site.facts().frozen

@@ -302,7 +302,8 @@ def node(name: str = "m1", **changes: Any) -> Node:
 def cluster(
     *tasks: Task, services: tuple[SwarmService, ...] = (), nodes: tuple[Node, ...] = (), **changes: Any
 ) -> Cluster:
-    return Cluster(nodes or (node(),), services or (service(),), tasks, **{"registry": True, "ip_vs": True} | changes)
+    known: dict[str, Any] = {"registry": "n1", "ip_vs": True}
+    return Cluster(nodes or (node(),), services or (service(),), tasks, **known | changes)
 
 
 def judged(found: Cluster, watch: Watch | None = None) -> Progress:
@@ -378,13 +379,15 @@ def test_a_look_is_read() -> None:
         },
         "UpdateStatus": {"State": "updating", "Message": "update in progress"},
     }
-    text = f"@@about\nip_vs\nregistry\n@@nodes\n[]\n@@services\n{json.dumps([raw])}\n@@tasks\n@@end\n"
+    about = "ip_vs\nregistry 10.0.0.1 node.id == n1 \n"
+    text = f"@@about\n{about}@@nodes\n[]\n@@services\n{json.dumps([raw])}\n@@tasks\n@@end\n"
     found = parse_cluster(text, "m1")
 
     (web,) = found.of("shop")
     assert (web.name, web.wanted, web.release, web.update) == ("web", 3, "r1", "updating")
     assert found.ip_vs
-    assert found.registry
+    assert (found.registry, found.registry_address) == ("n1", "10.0.0.1")
+    assert found.registry_away
     assert "s3cret" not in repr(found)
 
 
@@ -459,7 +462,7 @@ def test_a_service_that_a_killed_deploy_has_left_is_made_one_with_the_others() -
 
 
 def test_a_cluster_without_a_registry_cannot_be_deployed_to() -> None:
-    found = [*check_cluster(cluster(registry=False), facts(), stack(), "shop")]
+    found = [*check_cluster(cluster(registry=""), facts(), stack(), "shop")]
     assert any("registry" in one.message and one.fatal for one in found)
 
 

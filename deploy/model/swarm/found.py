@@ -114,7 +114,10 @@ class Cluster:
     tasks: tuple[Task, ...]
     ip_vs: bool = False
     """Whether the kernel can balance a service behind one address."""
-    registry: bool = False
+    registry: str = ""
+    """Id of the node that the cluster's registry is bound to; empty where there is none."""
+    registry_address: str = ""
+    """At which the other nodes reach it."""
 
     def of(self, stack: str) -> tuple[SwarmService, ...]:
         return tuple(one for one in self.services if one.stack == stack)
@@ -136,6 +139,12 @@ class Cluster:
         """The node that keeps a project's volumes."""
         label = names.data_label(project)
         return next((one for one in self.nodes if one.labels.get(label) == "yes"), None)
+
+    @property
+    def registry_away(self) -> bool:
+        """Whether the cluster's registry is bound to a node that is lost."""
+        node = self.node(self.registry)
+        return bool(self.registry) and (node is None or node.state != "ready")
 
     @property
     def endpoint(self) -> str:
@@ -165,13 +174,15 @@ def parse_cluster(text: str, host: str) -> Cluster:
     sections = sections_of(text)
     if "end" not in sections:
         raise DeployError(f"{host}: the cluster could not be looked at", "run the command again")
-    about = sections.get("about", "").split()
+    about = sections.get("about", "").splitlines()
+    registry = next((line.split() for line in about if line.startswith("registry ")), [])
     return Cluster(
         nodes=tuple(_nodes(_list(sections, "nodes"))),
         services=tuple(_services(_list(sections, "services"))),
         tasks=tuple(_tasks(_list(sections, "tasks"))),
         ip_vs="ip_vs" in about,
-        registry="registry" in about,
+        registry=registry[-1] if registry else "",
+        registry_address=registry[1] if registry else "",
     )
 
 

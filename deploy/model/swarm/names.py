@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+
 RELEASE = "windlass.release"
 """Label of a service: the release that its definition came with."""
+RECORDS = "windlass.records."
+"""What labels begin with that say who has the records of a project."""
 MOST_BYTES = 500_000
 """How large a config or a secret of a cluster may be, in bytes."""
 
@@ -39,3 +43,20 @@ def network(project: str, name: str) -> str:
 def data_label(project: str) -> str:
     """The label of the node that keeps the project's volumes and folders."""
     return f"windlass.data.{project}"
+
+
+def records_label(project: str) -> str:
+    """The label of a node that keeps the project's records; its value says which state of them."""
+    return f"{RECORDS}{project}"
+
+
+_LONGEST_OBJECT = 64
+"""Characters that the name of a config may have."""
+
+
+def lock_object(project: str) -> str:
+    """The object in the cluster's own store that whoever changes the project makes, and nobody can make twice."""
+    name = f"windlass.{project}.lock"
+    return (
+        name if len(name) <= _LONGEST_OBJECT else f"windlass.{hashlib.sha256(project.encode()).hexdigest()[:40]}.lock"
+    )

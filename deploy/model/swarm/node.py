@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from deploy.model.errors import DeployError, UsageError
 from deploy.model.swarm.found import Node
+from deploy.model.swarm.records import Stamp, newest, parse_stamp
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,13 @@ class Membership:
     reached: str
     """The address of its own at which we reached it; empty where that cannot be told."""
 
+    headless: bool = False
+    """Whether it manages a cluster that has lost the majority of its managers, and with it the power to decide."""
+    records: Mapping[str, Stamp] = field(default_factory=dict)
+    """Id of each node that keeps the project's records to the state in which it has them; told by managers only."""
+    hostnames: Mapping[str, str] = field(default_factory=dict)
+    """Of these nodes."""
+
     @property
     def inside(self) -> bool:
         return self.state not in {"inactive", ""}
@@ -35,10 +43,25 @@ class Membership:
         """Whether it began to join, and never did."""
         return self.state in {"pending", "error"}
 
+    @property
+    def stamp(self) -> Stamp:
+        """The state of its own records."""
+        return self.records.get(self.node, Stamp())
+
+    @property
+    def newest(self) -> Stamp:
+        """The newest records that any node has."""
+        return newest(self.records.values())
+
+    def holders(self, stamp: Stamp) -> tuple[str, ...]:
+        """Hostnames of those that have records of a state."""
+        return tuple(self.hostnames[node] for node, one in self.records.items() if one == stamp)
+
 
 def parse_membership(text: str) -> Membership:
     """From lines of a name and a value."""
     told = dict(line.partition("=")[::2] for line in text.splitlines())
+    keeping = [*_keeping(text)]
     return Membership(
         state=told.get("state", ""),
         manager=told.get("manager") == "true",
@@ -47,7 +70,20 @@ def parse_membership(text: str) -> Membership:
         address=told.get("address", ""),
         hostname=told.get("hostname", ""),
         reached=told.get("reached", ""),
+        headless="headless" in told,
+        records={node: stamp for node, _, stamp in keeping},
+        hostnames={node: hostname for node, hostname, _ in keeping},
     )
+
+
+def _keeping(text: str) -> Iterator[tuple[str, str, Stamp]]:
+    """The id and the hostname of each node that has records, and which."""
+    for line in text.splitlines():
+        what, _, rest = line.partition("=")
+        if what == "records":
+            node, hostname, stamp = [*rest.split(" ", 2), "", ""][:3]
+            if (parsed := parse_stamp(stamp)) != Stamp():
+                yield node, hostname, parsed
 
 
 def require_joinable(found: Mapping[str, Membership], known: Collection[str]) -> None:

@@ -146,7 +146,7 @@ def check_cluster(cluster: Cluster, facts: Facts, stack: Stack, project: str) ->
         releases = {one.release for one in cluster.services if one.release}
         yield Problem(
             f"the cluster runs {', '.join(sorted(releases))} of {project}, which this manager knows nothing of",
-            "name the manager first under hosts: from which it was deployed",
+            "name all managers under hosts: in deploy.environments, among them the one that it was deployed through",
         )
     for node in cluster.nodes:
         if not node.works:

@@ -77,6 +77,13 @@ def pinned(service: Service, stack: Stack, places: Places) -> str:
     return "it keeps state" if service.kind == Kind.DATA else ""
 
 
+def keeping(stack: Stack, places: Places) -> frozenset[str]:
+    """Names of the services that run on the node with the data, and nowhere else."""
+    return frozenset(
+        name for name, one in stack.services.items() if pinned(one, stack, places) and not own_constraints(one)
+    )
+
+
 def own_constraints(service: Service) -> tuple[str, ...]:
     """Where its owner wants it to run."""
     placement = (service.definition.get("deploy") or {}).get("placement") or {}

@@ -11,9 +11,10 @@ from deploy.model.swarm import names
 from deploy.model.swarm.drain import to_spread
 from deploy.model.swarm.found import Cluster, SwarmService, Task
 from deploy.model.swarm.placement import wanted_of
+from deploy.model.swarm.records import Stamp, newest, parse_stamp
 
 STATUS_HEADINGS = ("part", "service", "running", "state", "nodes", "image")
-NODE_HEADINGS = ("node", "role", "state", "availability", "address", "labels")
+NODE_HEADINGS = ("node", "role", "state", "availability", "address", "records", "labels")
 
 
 def status_rows(cluster: Cluster, facts: Facts, project: str) -> Iterator[Sequence[str]]:
@@ -63,9 +64,7 @@ def status_problems(cluster: Cluster, facts: Facts, project: str) -> Iterator[st
     """What is wrong, in sentences."""
     if facts.live is None:
         known = sorted({one.release for one in cluster.services if one.release})
-        elsewhere = (
-            f"{', '.join(known)} runs, which this manager knows nothing of: work through the one that deployed it"
-        )
+        elsewhere = f"{', '.join(known)} runs, which this manager knows nothing of: name all managers under hosts:"
         yield elsewhere if known else "no release is live"
         return
     if (broken := interrupted(facts.journal)) and not facts.lock:
@@ -120,9 +119,14 @@ def _rolls(task: Task, cluster: Cluster) -> bool:
     return any(one.id == task.service and one.wanted is not None for one in cluster.services)
 
 
-def node_rows(cluster: Cluster) -> Iterator[Sequence[str]]:
-    """A row for every node."""
+def node_rows(cluster: Cluster, project: str) -> Iterator[Sequence[str]]:
+    """A row for every node; of those that keep the project's records whether they have the newest."""
+    kept = {node.id: parse_stamp(node.labels.get(names.records_label(project), "")) for node in cluster.nodes}
+    last = newest(kept.values())
     for node in sorted(cluster.nodes, key=lambda one: (one.role, one.hostname)):
         role = f"{node.role}, leads" if node.leader else node.role
-        labels = ", ".join(f"{key}={value}" for key, value in sorted(node.labels.items()))
-        yield (node.hostname, role, node.state, node.availability, node.address, labels)
+        has = kept[node.id]
+        records = "" if has == Stamp() else "newest" if has == last else f"older, by {last.number - has.number}"
+        told = {key: value for key, value in node.labels.items() if not key.startswith(names.RECORDS)}
+        labels = ", ".join(f"{key}={value}" for key, value in sorted(told.items()))
+        yield (node.hostname, role, node.state, node.availability, node.address, records, labels)

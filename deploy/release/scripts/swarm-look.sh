@@ -13,7 +13,7 @@ inspect() { if [ $# -gt 1 ]; then docker "$@" 2>/dev/null || true; fi; }
 section about
 kernel=/lib/modules/$(uname -r)
 if [ -d /proc/sys/net/ipv4/vs ] || grep -qs '/ip_vs\.ko' "$kernel/modules.dep" "$kernel/modules.builtin"; then printf 'ip_vs\n'; fi
-if docker service inspect windlass-registry_registry >/dev/null 2>&1; then printf 'registry\n'; fi
+docker service inspect --format 'registry {{index .Spec.Labels "windlass.address"}} {{range .Spec.TaskTemplate.Placement.Constraints}}{{.}} {{end}}' windlass-registry_registry 2>/dev/null || true
 section nodes
 # shellcheck disable=SC2046
 inspect node inspect $(docker node ls --quiet)

@@ -1,4 +1,7 @@
-# Pushes images that are on this engine to the cluster's registry, and prints for each its name and the reference by digest.
+# Brings images of this engine into the cluster's registry, and prints for each its name and the reference by digest.
+#
+# One that the engine lacks is taken from the registry: another manager has brought it there. Is it in neither, nothing is
+# printed for it.
 #
 #   swarm-push.sh REGISTRY IMAGE...
 #
@@ -20,6 +23,10 @@ for image in "$@"; do
         *:*) there=$repository:${last#*:} ;;
         *) there=$repository:latest ;;
     esac
+    if ! docker image inspect "$image" >/dev/null 2>&1; then
+        docker pull --quiet "$there" >/dev/null 2>&1 || continue
+        docker tag "$there" "$image"
+    fi
     docker tag "$image" "$there"
     printf 'a push goes on\n' | docker config create --label "windlass.at=$(date +%s)" "$mark" - >/dev/null
     for _ in $(seq 900); do

@@ -1,11 +1,10 @@
 # Unpacks a release for a cluster that comes as a tar on standard input, complete or not at all.
 #
-#   swarm-stage.sh ROOT RELEASE [FOLDER...]     FOLDERs are made under ROOT/shared
+#   swarm-stage.sh ROOT RELEASE
 set -eu
 
 root=$1
 release=$2
-shift 2
 
 cd "$root"
 partial=.staging-$release
@@ -17,6 +16,3 @@ mv "$partial/manifest.sha256" "$partial/release/manifest.sha256"
 rm -rf "releases/$release"
 mv "$partial/release" "releases/$release"
 rmdir "$partial"
-for folder in "$@"; do
-    mkdir -p "shared/$folder"
-done

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from deploy.model.facts import Facts
 from deploy.model.swarm import names
 from deploy.model.swarm.found import Cluster, parse_cluster
 from deploy.release.change import Change
 from deploy.release.site import Site
+
+
+@dataclass(frozen=True)
+class Keeper:
+    """A node with data, and what was found there when the change began."""
+
+    site: Site
+    facts: Facts
 
 
 @dataclass
@@ -16,10 +25,27 @@ class SwarmChange(Change):
 
     cluster: Cluster = field(default_factory=lambda: Cluster((), (), ()))
     """The cluster as it was when the change began."""
+    keeper: Keeper | None = None
+    """The node with the data, where that is not the manager that is worked through."""
+    keeping: frozenset[str] = frozenset()
+    """Services that can only run on the node with the data."""
     rolling: bool = False
     """Set when services have begun to be rolled over."""
     pulled: dict[str, str] = field(default_factory=dict)
     """Image to the reference by which every node can pull it, as far as it is in the registry."""
+
+    @property
+    def data_site(self) -> Site:
+        return self.keeper.site if self.keeper else self.site
+
+    def site_of(self, service: str) -> Site:
+        return self.data_site if service in self.keeping else self.site
+
+    def raise_fences(self) -> None:
+        """Let no step begin that was sent until now, wherever."""
+        self.site.raise_fence()
+        if self.keeper:
+            self.keeper.site.raise_fence()
 
 
 def look(site: Site, *stacks: str) -> Cluster:

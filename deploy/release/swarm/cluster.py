@@ -15,7 +15,7 @@ from deploy.engine.bases import BaseImages
 from deploy.model.command import Command
 from deploy.model.edge import IMAGE as PROXY_IMAGE
 from deploy.model.errors import CommandError, DeployError
-from deploy.model.swarm.node import Membership, former, parse_membership, require_joinable
+from deploy.model.swarm.node import Membership, former, require_joinable
 from deploy.model.swarm.progress import Watch
 from deploy.model.swarm.registry import REGISTRY_IMAGE, SECRETS, SERVER_NAME, STACK, registry_files, registry_stack
 from deploy.push.send import push_images
@@ -24,9 +24,10 @@ from deploy.release.site import Site
 from deploy.release.stage import add_text
 from deploy.release.swarm.certificates import own_certificates
 from deploy.release.swarm.change import look
+from deploy.release.swarm.members import membership
 from deploy.release.swarm.roll import settle
 from deploy.shell import LocalShell, Shell
-from deploy.ui import Console
+from deploy.ui import Console, Step
 
 READY_TIMEOUT_S = 120.0
 SECRET_MODE = 0o600
@@ -40,11 +41,6 @@ class Joined:
     spec: str
     membership: Membership
     new: bool
-
-
-def membership(site: Site) -> Membership:
-    """How a machine stands to a cluster now."""
-    return parse_membership(site.shell.run(site.bare("swarm-node.sh")).stdout)
 
 
 def join(sites: Mapping[str, Site], managers: int, advertise: str, console: Console) -> Sequence[Joined]:
@@ -147,20 +143,35 @@ def bring_images(sites: Mapping[str, Site], local: LocalShell, console: Console,
 
 
 def start_registry(lead: Site, one: Membership, console: Console) -> None:
-    """See that the cluster has its registry, on the node that leads; one that stands as it should is left alone."""
-    public = registry_files(one.address, {})
-    shape = registry_stack(one.node, one.address, dict.fromkeys((*public, *SECRETS), ""), "")
-    definition = hashlib.sha256(json.dumps([shape, public]).encode()).hexdigest()[:16]
-    if _definition(lead.shell) == definition:
+    """See that the cluster has its registry: where it is while that node is there, else on the one that leads.
+
+    One that stands as it should is left alone.
+    """
+    cluster = look(lead)
+    stays = bool(cluster.registry) and not cluster.registry_away
+    node, address = (cluster.registry, cluster.registry_address) if stays else (one.node, one.address)
+    if _definition(lead.shell) == _shape(node, address):
         return
     with console.step("Start the cluster's registry") as step:
-        files = registry_files(one.address, own_certificates(SERVER_NAME))
-        digests = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()}
-        document = registry_stack(one.node, one.address, digests, definition)
-        archive = _packed(files | {"stack.json": json.dumps(document)})
-        lead.shell.run(lead.bare("swarm-stack.sh", STACK), stdin=archive, on_line=step.show)
-        settle(lead, Watch(STACK), step)
-        step.result = f"on {one.hostname}"
+        place_registry(lead, node, address, step)
+        step.result = f"on {cluster.hostname(node)}"
+
+
+def _shape(node: str, address: str) -> str:
+    """A digest of all that the registry's stack is made from, secrets left out."""
+    public = registry_files(address, {})
+    shape = registry_stack(node, address, dict.fromkeys((*public, *SECRETS), ""), "")
+    return hashlib.sha256(json.dumps([shape, public]).encode()).hexdigest()[:16]
+
+
+def place_registry(lead: Site, node: str, address: str, step: Step) -> None:
+    """Start the registry on a node, and a door to it on all, with certificates of their own."""
+    files = registry_files(address, own_certificates(SERVER_NAME))
+    digests = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()}
+    document = registry_stack(node, address, digests, _shape(node, address))
+    archive = _packed(files | {"stack.json": json.dumps(document)})
+    lead.shell.run(lead.bare("swarm-stack.sh", STACK), stdin=archive, on_line=step.show)
+    settle(lead, Watch(STACK), step)
 
 
 def _definition(shell: Shell) -> str:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
-from deploy.model.checks import check_host, require_none
+from deploy.model.checks import Problem, check_host, require_none
 from deploy.model.edge import images as edge_images
 from deploy.model.edge import listeners_of
 from deploy.model.errors import DeployError
@@ -22,11 +22,11 @@ from deploy.model.swarm import names
 from deploy.model.swarm.found import Cluster
 from deploy.model.swarm.plan import make_swarm_plan
 from deploy.model.swarm.refused import check_cluster, check_sizes, check_swarm
-from deploy.model.swarm.render import own_networks
+from deploy.model.swarm.render import keeping, own_networks
 from deploy.release.checking import wanted_of
 from deploy.release.current import MakeCurrent
 from deploy.release.definitions import explained
-from deploy.release.deploy import Deployed, purpose, require_unchanged
+from deploy.release.deploy import Deployed, encrypts, purpose, require_unchanged
 from deploy.release.edge import WatchFromHere
 from deploy.release.edge_files import maintenance_page, tls_for
 from deploy.release.lock import locked
@@ -36,24 +36,29 @@ from deploy.release.push import Push
 from deploy.release.records import keep_journal
 from deploy.release.site import Site
 from deploy.release.steps import Action, run_all
-from deploy.release.swarm.change import SwarmChange, look
+from deploy.release.swarm.change import Keeper, SwarmChange, look
 from deploy.release.swarm.compare import with_rendering
 from deploy.release.swarm.edge import EdgeUp, edge_stack
-from deploy.release.swarm.once import RunJobs
+from deploy.release.swarm.lock import cluster_locked
+from deploy.release.swarm.members import Member, Members
+from deploy.release.swarm.once import FetchOnce, RunJobs
 from deploy.release.swarm.prune import PruneCluster
-from deploy.release.swarm.registry import Distribute
+from deploy.release.swarm.records import Records, records_kept
+from deploy.release.swarm.registry import Distribute, MoveRegistry, have_registry_image
 from deploy.release.swarm.roll import LastingUp, Roll
 from deploy.release.swarm.stage import StageForCluster, mounted_files
+from deploy.release.tools import bring_age
 from deploy.shell import LocalShell
 from deploy.ui import Console, Step
 from deploy.ui.reports import seen
 
 
-def plan_swarm(prepared: Prepared, site: Site, local: LocalShell) -> tuple[Plan, Cluster]:
+def plan_swarm(prepared: Prepared, members: Members, lead: Member, local: LocalShell) -> tuple[Plan, Cluster]:
     """Check a cluster through the manager that leads, and say what a deploy would do. Changes nothing.
 
     Raises DeployError with every problem found.
     """
+    site = lead.site
     facts, cluster = site.first_look, look(site)
     tls = tls_for(prepared.environment, prepared.record)
     maintenance_page(prepared.environment)  # what cannot be shown is better known now
@@ -73,6 +78,7 @@ def plan_swarm(prepared: Prepared, site: Site, local: LocalShell) -> tuple[Plan,
             tls=tls,
         ),
         *check_cluster(cluster, facts, prepared.stack, site.layout.project),
+        *check_keeper(prepared, cluster, keeper_of(prepared, members, lead, cluster), lead),
         *check_swarm(prepared.stack, prepared.places, prepared.environment),
         *check_sizes(mounted_files(prepared)),
     )
@@ -88,12 +94,24 @@ def _without_edge(facts: Facts, cluster: Cluster, prepared: Prepared, site: Site
     return dataclasses.replace(facts, listening=facts.listening - held)
 
 
-def deploy_swarm(prepared: Prepared, plan: Plan, site: Site, local: LocalShell, console: Console) -> Deployed:
+def deploy_swarm(
+    prepared: Prepared, plan: Plan, members: Members, lead: Member, local: LocalShell, console: Console
+) -> Deployed:
     """Carry out a plan. Raises DeployError when it cannot be; every service is then as the release before had it."""
     began = time.monotonic()
-    with locked(site, purpose(plan), datetime.now(UTC), console) as hold:
+    site = lead.site
+    have_registry_image(local, console, prepared.root, look(site))
+    with contextlib.ExitStack() as held:
+        hold = held.enter_context(cluster_locked(lead, members, purpose(plan), console))
         require_unchanged(hold.facts, plan)
         change = SwarmChange(site, prepared.environment, hold.facts, prepared.record, cluster=look(site))
+        change.keeping = keeping(prepared.stack, prepared.places)
+        if keeper := keeper_of(prepared, members, lead, change.cluster):
+            there = held.enter_context(locked(keeper.site, purpose(plan), datetime.now(UTC), console))
+            change.keeper = Keeper(keeper.site, there.facts)
+        if encrypts(prepared, plan):
+            bring_age(change.data_site, local, console, prepared.root)
+        records = Records(lead, members, change.cluster.data_node(site.layout.project))
         entry = Entry(
             at=datetime.now(UTC),
             outcome=Outcome.STARTED,
@@ -102,8 +120,9 @@ def deploy_swarm(prepared: Prepared, plan: Plan, site: Site, local: LocalShell, 
             revision=str(prepared.record.revision),
             previous=plan.previous,
         )
-        with told_what_came_of(change), keep_journal(hold, entry, change) as seconds:
-            carry_out(_actions(prepared, plan, change, local), change, console, seconds)
+        following = records_kept(records, prepared.record.id, change.notes, console)
+        with told_what_came_of(change), following, keep_journal(hold, entry, change) as seconds:
+            carry_out(_actions(prepared, plan, change, records, lead, local), change, console, seconds)
     return Deployed(
         plan.release, plan.previous, time.monotonic() - began, change.bytes_sent, change.probes, tuple(change.notes)
     )
@@ -126,7 +145,7 @@ def told_what_came_of(change: SwarmChange) -> Iterator[None]:
 def carry_out(actions: Sequence[Action], change: SwarmChange, console: Console, seconds: dict[str, float]) -> None:
     """Run the steps that can be taken back, then those after the point of no return, which can only be told of."""
     try:
-        seconds.update(run_all(actions, console, before_undo=change.site.raise_fence))
+        seconds.update(run_all(actions, console, before_undo=change.raise_fences))
         change.stands = True
         try:
             seconds.update(run_all([PruneCluster(change)], console))
@@ -141,14 +160,19 @@ def carry_out(actions: Sequence[Action], change: SwarmChange, console: Console, 
         change.stop_watching()
 
 
-def _actions(prepared: Prepared, plan: Plan, change: SwarmChange, local: LocalShell) -> Sequence[Action]:
+def _actions(
+    prepared: Prepared, plan: Plan, change: SwarmChange, records: Records, lead: Member, local: LocalShell
+) -> Sequence[Action]:
     pending, migrating = Pending(), plan.migrate
     found = [name for name in migrating if "migrate" in prepared.stack.services[name].options.found]
     return [
+        *([MoveRegistry(change, local, lead.membership)] if change.cluster.registry_away else []),
         Push(change, plan.push, local),
         Distribute(change),
         MakeOverlays(change, prepared.stack),
         StageForCluster(change, prepared, plan),
+        *([] if records.alone else [ShareRelease(change, records)]),
+        *([FetchOnce(change, once)] if change.keeper and (once := [*migrating, *change.jobs]) else []),
         *([LastingUp(change)] if any(one.action != PlanAction.KEEP for one in plan.data) else []),
         *([CheckMigrations(change, migrating, pending)] if migrating else []),
         *([BackUpBeforeMigrating(change, pending), Migrate(change, pending, found)] if migrating else []),
@@ -173,6 +197,47 @@ def needs_of(stack: Stack) -> Mapping[str, frozenset[str]]:
         name: frozenset(one for one in stack.services[name].definition.get("depends_on") or () if one in rolling)
         for name in rolling
     }
+
+
+def keeper_of(prepared: Prepared, members: Members, lead: Member, cluster: Cluster) -> Member | None:
+    """The node with the data, connected, where it is another than the one that is worked through and is needed."""
+    node = cluster.data_node(lead.site.layout.project)
+    if node is None or node.id == lead.node or not keeping(prepared.stack, prepared.places):
+        return None
+    return members.node(node)
+
+
+def check_keeper(prepared: Prepared, cluster: Cluster, keeper: Member | None, lead: Member) -> Iterator[Problem]:
+    """That somebody can make volumes, back up and migrate where the data is."""
+    project = lead.site.layout.project
+    node = cluster.data_node(project)
+    if node and node.works and node.id != lead.node and keeper is None and keeping(prepared.stack, prepared.places):
+        yield Problem(
+            f"the data of {project} is on node {node.hostname} ({node.address}), which is none of the hosts that are "
+            "known and can be reached",
+            f"name it under hosts: or nodes: in deploy.environments.{prepared.environment.name}",
+        )
+
+
+class ShareRelease(Action):
+    """Lets the other managers, and the node with the data, know the release before anybody gets it.
+
+    A manager that is lost half-way leaves others that know what it was at.
+    """
+
+    title = "Give the release to the other managers"
+
+    def __init__(self, change: SwarmChange, records: Records) -> None:
+        self._change = change
+        self._records = records
+
+    def run(self, step: Step) -> None:
+        self._records.share(step)
+        keeper = self._change.keeper
+        if keeper and (why := self._records.left_out.get(keeper.site.shell.name)):
+            raise DeployError(
+                f"{keeper.site.shell.name} keeps the data, and did not get the release: {why}", "try again"
+            )
 
 
 class MakeOverlays(Action):

@@ -27,7 +27,7 @@ from deploy.release.stage import add_folder, add_text
 from deploy.release.steps import Action
 from deploy.release.swarm.certificates import own_certificates
 from deploy.release.swarm.change import SwarmChange, look
-from deploy.release.swarm.cluster import membership
+from deploy.release.swarm.members import membership
 from deploy.release.swarm.roll import settle, watch_for
 from deploy.shell.packaged import script_text
 from deploy.ui import Step

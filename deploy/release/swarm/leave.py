@@ -10,7 +10,7 @@ from deploy.model.swarm.found import Node
 from deploy.release.site import Site
 from deploy.release.steps import Action
 from deploy.release.swarm.change import look
-from deploy.release.swarm.cluster import membership
+from deploy.release.swarm.members import membership
 from deploy.ui import Step
 
 LEFT_TIMEOUT_S = 90.0

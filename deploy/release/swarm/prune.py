@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from deploy.model.errors import UsageError
 from deploy.model.facts import Facts
 from deploy.model.settings import Environment
 from deploy.model.swarm import names
 from deploy.model.swarm.registry import REGISTRY
-from deploy.release.lock import locked, require_thawed
+from deploy.release.lock import require_thawed
 from deploy.release.prune import KB, releases_to_remove, unused_images
 from deploy.release.site import Site
 from deploy.release.steps import Action, run_all
 from deploy.release.swarm.change import SwarmChange, look
+from deploy.release.swarm.lock import cluster_locked
+from deploy.release.swarm.members import Member, Members
 from deploy.shell.packaged import script_text
 from deploy.ui import Console, Step
 from deploy.ui.units import count, size
@@ -69,6 +70,10 @@ class PruneCluster(Action):
         images = unused_images(change.facts, project, [*kept, change.record])
         both = [word for image in images for word in (image, f"{REGISTRY}/{image}")]
         site.run("prune.sh", root, *gone, "--", on_line=step.show)
+        if keeper := change.keeper:
+            # its folders follow the records; what ran once there has names of its own
+            unused = unused_images(keeper.facts, project, [*kept, change.record])
+            keeper.site.run("prune.sh", str(keeper.site.layout.root), "--", *unused)
         site.run("swarm-prune.sh", *names.stacks(project))
         step.result = f"{len(gone)} removed" if gone else "none"
         if images or self._thorough:
@@ -95,10 +100,12 @@ def removable_on_cluster(environment: Environment, site: Site) -> Sequence[str]:
     return releases_to_remove(_at_rest(environment, site, site.facts()))
 
 
-def prune_cluster(environment: Environment, site: Site, console: Console) -> tuple[Freed | None, Sequence[str]]:
+def prune_cluster(
+    environment: Environment, members: Members, lead: Member, console: Console
+) -> tuple[Freed | None, Sequence[str]]:
     """Remove what a deploy would remove at its end, now; what that freed, and notes to show."""
-    with locked(site, "removing old releases", datetime.now(UTC), console) as hold:
-        change = _at_rest(environment, site, hold.facts)
+    with cluster_locked(lead, members, "removing old releases", console) as hold:
+        change = _at_rest(environment, lead.site, hold.facts)
         action = PruneCluster(change, thorough=True)
         run_all([action], console)
     return action.freed, change.notes

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
+from deploy.engine.bases import BaseImages
 from deploy.model.edge import images as edge_images
 from deploy.model.errors import CommandError, DeployError
 from deploy.model.kinds import Kind
-from deploy.model.swarm.registry import REGISTRY
+from deploy.model.swarm.found import Cluster
+from deploy.model.swarm.node import Membership
+from deploy.model.swarm.registry import REGISTRY, REGISTRY_IMAGE
+from deploy.push.send import push_images
 from deploy.release.edge import wanted_tls
+from deploy.release.push import receiver
 from deploy.release.site import Site
 from deploy.release.steps import Action
 from deploy.release.swarm.change import SwarmChange
-from deploy.ui import Step
+from deploy.release.swarm.cluster import place_registry
+from deploy.shell import LocalShell
+from deploy.ui import Console, Step
 from deploy.ui.units import count
 
 
@@ -21,31 +29,67 @@ class Distribute(Action):
 
     title = "Bring the images into the cluster's registry"
 
-    def __init__(self, change: SwarmChange) -> None:
+    def __init__(self, change: SwarmChange, *, lenient: bool = False) -> None:
+        """`lenient` where nodes have most likely run the images: what cannot be had is only told of."""
         self._change = change
+        self._lenient = lenient
 
     def run(self, step: Step) -> None:
         change = self._change
-        images = [one.image for one in change.record.services.values() if one.kind != Kind.JOB]
+        services = change.record.services
+        images = [one.image for name, one in services.items() if one.kind != Kind.JOB or name in change.keeping]
         images += edge_images(wanted_tls(change)) if change.record.public else []
-        change.pulled |= into_registry(change.site, dict.fromkeys(images), step)
+        wanted = dict.fromkeys(images)
+        change.pulled |= into_registry(change.site, wanted, step)
+        lacking = [one for one in wanted if one not in change.pulled]
+        if lacking and not self._lenient:
+            raise DeployError(
+                f"{change.site.shell.name}: {', '.join(lacking)} did not get into the cluster's registry", "try again"
+            )
+        if lacking:
+            change.notes.append(
+                f"neither {change.site.shell.name} nor the registry has {', '.join(lacking)}: a node that has not run "
+                "them cannot start them; inv ENVIRONMENT.deploy from that revision brings them"
+            )
         step.result = count(len(change.pulled), "image")
 
 
 def into_registry(site: Site, images: Iterable[str], step: Step) -> dict[str, str]:
-    """Images that the manager has to references by digest. Raises DeployError where the registry does not take them."""
+    """Images to references by digest, those that the manager or the registry has.
+
+    Raises DeployError where the registry does not take them.
+    """
     wanted = tuple(images)
     try:
         done = site.run("swarm-push.sh", REGISTRY, *wanted, on_line=step.show)
     except CommandError as error:
         raise DeployError(
             f"{site.shell.name}: the cluster's registry does not take the images",
-            "inv host.setup --swarm with the same hosts mends it; its disk may be full",
+            "inv host.setup --swarm with the hosts that are there mends it; its disk may be full",
             details=error.stderr,
         ) from error
-    found = dict(line.split(" ", 1) for line in done.stdout.splitlines() if line.count(" ") == 1 and "@sha256:" in line)
-    if lacking := [one for one in wanted if one not in found]:
-        raise DeployError(
-            f"{site.shell.name}: {', '.join(lacking)} did not get into the cluster's registry", "try again"
-        )
-    return found
+    return dict(line.split(" ", 1) for line in done.stdout.splitlines() if line.count(" ") == 1 and "@sha256:" in line)
+
+
+def have_registry_image(local: LocalShell, console: Console, root: Path, cluster: Cluster) -> None:
+    """See that this machine has the registry's image, where the registry has to be started elsewhere."""
+    if cluster.registry_away:
+        BaseImages(local, console, root).ensure([REGISTRY_IMAGE])
+
+
+class MoveRegistry(Action):
+    """Starts the registry anew on the manager that is worked through: its node is lost, and with it what it had."""
+
+    title = "Move the cluster's registry"
+
+    def __init__(self, change: SwarmChange, local: LocalShell, node: Membership) -> None:
+        self._change = change
+        self._local = local
+        self._node = node
+
+    def run(self, step: Step) -> None:
+        change, site = self._change, self._change.site
+        if REGISTRY_IMAGE not in change.facts.images:
+            push_images(self._local, receiver(site, change.facts), [REGISTRY_IMAGE], step, earlier={})
+        place_registry(site, self._node.node, self._node.address, step)
+        step.result = f"to {self._node.hostname}"

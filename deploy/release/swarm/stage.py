@@ -7,7 +7,7 @@ import json
 import tarfile
 from collections.abc import Iterable, Mapping
 
-from deploy.model.command import sequence
+from deploy.model.command import Command, sequence
 from deploy.model.kinds import Kind
 from deploy.model.places import Place, bind_mounts, local_path
 from deploy.model.plan import Action as PlanAction
@@ -24,7 +24,7 @@ from deploy.ui import Step
 
 
 class StageForCluster(Action):
-    """Writes `releases/<id>` on the manager."""
+    """Writes `releases/<id>` on the manager, and makes volumes and folders where the data is."""
 
     title = "Stage the release"
 
@@ -49,9 +49,12 @@ class StageForCluster(Action):
             {"app": app, "data": data},
             once,
         )
-        volumes = making_volumes(stack_volumes(prepared.stack, site.layout, prepared.places))
-        unpack = site.bare("swarm-stage.sh", str(site.layout.root), change.record.id, *once.folders)
-        site.shell.run(site.guarded(sequence(*volumes, unpack, name="swarm-stage.sh")), stdin=archive)
+        site.run("swarm-stage.sh", str(site.layout.root), change.record.id, stdin=archive)
+        home = change.data_site
+        folders = [Command("mkdir", "-p", str(home.layout.shared / folder)) for folder in once.folders]
+        volumes = making_volumes(stack_volumes(prepared.stack, home.layout, prepared.places))
+        if making := [*volumes, *folders]:
+            home.shell.run(home.guarded(sequence(*making, name="volumes and folders")))
         step.result = f"{site.layout.release(change.record.id)}"
 
     def undo(self) -> None:

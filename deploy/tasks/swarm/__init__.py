@@ -1,12 +1,15 @@
 """What the tasks of an environment do where its engine is a cluster."""
 
+from deploy.tasks.swarm.freezing import freeze_cluster, thaw_cluster
 from deploy.tasks.swarm.live import execute, logs, restart, scale, shell, status
-from deploy.tasks.swarm.reach import is_swarm, manager, refuse, refuse_on
+from deploy.tasks.swarm.reach import data_site, is_swarm, manager, refuse, refuse_on
 from deploy.tasks.swarm.releases import deploy_to, plan_for, prune, roll_back
 
 __all__ = [
+    "data_site",
     "deploy_to",
     "execute",
+    "freeze_cluster",
     "is_swarm",
     "logs",
     "manager",
@@ -19,4 +22,5 @@ __all__ = [
     "scale",
     "shell",
     "status",
+    "thaw_cluster",
 ]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 
 from deploy.model.command import Command, sequence
-from deploy.model.errors import DeployError, UnreachableError, UsageError, nearest
+from deploy.model.errors import DeployError, UsageError, nearest
 from deploy.model.settings import Environment
 from deploy.model.stack import one_service
 from deploy.tasks.app import App
-from deploy.tasks.swarm.reach import manager
+from deploy.tasks.swarm.reach import changing, chosen, manager, members_of
 from deploy.ui.reports import summary
 from deploy.ui.units import count
 
@@ -33,7 +32,7 @@ def status(app: App, environment: Environment, given: list[str], *, json: bool) 
         project = site.layout.project
         problems = (*status_problems(cluster, facts, project), *edge_problems(site, facts, cluster))
         hints = tuple(status_hints(cluster))
-        rows, nodes = [*status_rows(cluster, facts, project)], [*node_rows(cluster)]
+        rows, nodes = [*status_rows(cluster, facts, project)], [*node_rows(cluster, project)]
         live = facts.live
     if json:
         app.console.json(
@@ -87,23 +86,15 @@ def logs(app: App, environment: Environment, given: list[str], service: str, *, 
 def execute(app: App, environment: Environment, given: list[str], service: str, words: list[str], *, tty: bool) -> None:
     """Hand the terminal to a command in a running container of a service, on whichever of the known hosts it is."""
     from deploy.release.swarm.change import look
-    from deploy.release.swarm.cluster import membership
     from deploy.release.swarm.task import running_of
 
-    with manager(app, environment, given) as (site, spec):
-        found = running_of(look(site), site.layout.project, service)
-        own = membership(site).node
-        here = next((one for one in found if one.node.id == own), None)
-        if here:
-            app.hand_over(site, in_container(here.container, words), tty=tty)
-    for other in app.hosts(environment, [*given, *environment.hosts, *environment.nodes]):
-        if other == spec:
-            continue
-        with contextlib.suppress(UnreachableError), app.site(environment, other) as site:
-            own = membership(site).node
-            there = next((one for one in found if one.node.id == own), None)
-            if there:
-                app.hand_over(site, in_container(there.container, words), tty=tty)
+    with members_of(app, environment, given) as members:
+        lead = chosen(app, members, app.hosts(environment, given))
+        found = running_of(look(lead.site), lead.site.layout.project, service)
+        # where we are already is nearest, and a node that is lost may still be said to run it
+        for one in sorted(found, key=lambda one: (one.node.state != "ready", one.node.id != lead.node)):
+            if there := lead if one.node.id == lead.node else members.node(one.node):
+                app.hand_over(there.site, in_container(one.container, words), tty=tty)
     where = ", ".join(sorted({f"{one.node.hostname} ({one.node.address})" for one in found}))
     raise UsageError(
         f"{service} runs on {where}, which is none of the hosts that are known here",
@@ -137,9 +128,11 @@ def restart(app: App, environment: Environment, given: list[str], service: str, 
     from deploy.model.swarm.progress import Watch
     from deploy.release.lock import require_thawed
     from deploy.release.swarm.change import look
+    from deploy.release.swarm.lock import cluster_locked
     from deploy.release.swarm.roll import settle
 
-    with manager(app, environment, given) as (site, spec):
+    with changing(app, environment, given) as (members, lead):
+        site, spec = lead.site, lead.spec
         require_thawed(site.facts())
         cluster = look(site)
         chosen = [one for one in cluster.services if one.name == service or (not service and one.release)]
@@ -150,7 +143,10 @@ def restart(app: App, environment: Environment, given: list[str], service: str, 
             )
         what = service or "every service"
         app.console.confirm(f"Restart {what} on the cluster of {spec}?", yes=yes, consequence="containers are replaced")
-        with app.console.step(f"Restart {what}") as step:
+        with (
+            cluster_locked(lead, members, f"restarting {what}", app.console),
+            app.console.step(f"Restart {what}") as step,
+        ):
             for one in chosen:
                 update = Command("docker", "service", "update", "--force", "--detach", "--quiet")
                 site.shell.run(site.guarded(update.then(names.service_name(one.stack, one.name))))
@@ -165,12 +161,14 @@ def scale(app: App, environment: Environment, given: list[str], wanted: str) -> 
     from deploy.model.swarm.progress import Watch
     from deploy.release.lock import require_thawed
     from deploy.release.swarm.change import look
+    from deploy.release.swarm.lock import cluster_locked
     from deploy.release.swarm.roll import settle
 
     service, _, number = wanted.partition("=")
     if not number.isdecimal():
         raise UsageError(f"'{wanted}': that is no service and a number", f"inv {environment.name}.scale web=3")
-    with manager(app, environment, given) as (site, spec):
+    with changing(app, environment, given) as (members, lead):
+        site, spec = lead.site, lead.spec
         facts, cluster = site.facts(), look(site)
         require_thawed(facts)
         live = facts.live.services.get(service) if facts.live else None
@@ -184,7 +182,10 @@ def scale(app: App, environment: Environment, given: list[str], wanted: str) -> 
             raise UsageError(
                 f"{service} can run once only: {live.exclusive}", f"inv {environment.name}.scale {service}=1"
             )
-        with app.console.step(f"Scale {service} from {one.wanted} to {number}") as step:
+        with (
+            cluster_locked(lead, members, f"scaling {wanted}", app.console),
+            app.console.step(f"Scale {service} from {one.wanted} to {number}") as step,
+        ):
             told = f"{names.service_name(one.stack, service)}={number}"
             site.shell.run(site.guarded(Command("docker", "service", "scale", "--detach", told)))
             settle(site, Watch(one.stack, known=frozenset(task.id for task in cluster.tasks if task.broke)), step)

@@ -152,7 +152,7 @@ def _other_manager(app: App, environment: Environment, host: str) -> Iterator[tu
 def _node(app: App, environment: Environment, cluster: Cluster, host: str) -> Node:
     """The node that a host is, or the one that is called so. Raises UsageError where there is none."""
     from deploy.model.swarm.drain import found_node
-    from deploy.release.swarm.cluster import membership
+    from deploy.release.swarm.members import membership
 
     known = ", ".join(one.hostname for one in cluster.nodes)
     if not host:
@@ -197,7 +197,7 @@ def _own_site(app: App, environment: Environment, node: Node, host: str) -> Iter
 
 def _require_another(site: Site, node: Node) -> None:
     """Raises UsageError where what is to leave is what we work through."""
-    from deploy.release.swarm.cluster import membership
+    from deploy.release.swarm.members import membership
 
     if membership(site).node == node.id:
         raise UsageError(

@@ -10,7 +10,7 @@ from deploy.model.settings import Environment
 from deploy.tasks.app import App
 from deploy.tasks.plans import show_plan
 from deploy.tasks.rollout import Wanted
-from deploy.tasks.swarm.reach import manager
+from deploy.tasks.swarm.reach import changing, chosen, members_of
 from deploy.ui.reports import seen
 from deploy.ui.units import count, duration, size
 
@@ -22,9 +22,10 @@ def plan_for(app: App, environment: Environment, given: list[str]) -> Plan:
     """What a deploy would do."""
     from deploy.release.swarm.deploy import plan_swarm
 
-    with manager(app, environment, given) as (site, _):
-        prepared = app.prepare(environment, site, datetime.now(UTC))
-        return plan_swarm(prepared, site, app.shell())[0]
+    with members_of(app, environment, given) as members:
+        lead = chosen(app, members, app.hosts(environment, given))
+        prepared = app.prepare(environment, lead.site, datetime.now(UTC))
+        return plan_swarm(prepared, members, lead, app.shell())[0]
 
 
 def deploy_to(app: App, environment: Environment, given: list[str], wanted: Wanted) -> None:
@@ -32,11 +33,12 @@ def deploy_to(app: App, environment: Environment, given: list[str], wanted: Want
     from deploy.release.deploy import obtain_and_build
     from deploy.release.swarm.deploy import deploy_swarm, plan_swarm
 
-    with manager(app, environment, given) as (site, spec):
+    with changing(app, environment, given) as (members, lead):
+        site, spec = lead.site, lead.spec
         app.require_env_file(environment, [site], yes=wanted.yes)
         prepared = app.prepare(environment, site, datetime.now(UTC), rebuild=wanted.rebuild)
         with app.console.step(f"Look at the cluster of {spec}"):
-            plan, _ = plan_swarm(prepared, site, app.shell())
+            plan, _ = plan_swarm(prepared, members, lead, app.shell())
         if plan.noop:
             app.console.good(
                 f"The cluster of {spec} already runs this as {plan.previous}: nothing to do, nothing restarted."
@@ -47,7 +49,7 @@ def deploy_to(app: App, environment: Environment, given: list[str], wanted: Want
             return
         app.console.confirm("Deploy this?", yes=wanted.yes, consequence="this changes what users get")
         obtain_and_build(prepared, plan, app.shell(), app.console, rebuild=wanted.rebuild)
-        done = deploy_swarm(prepared, plan, site, app.shell(), app.console)
+        done = deploy_swarm(prepared, plan, members, lead, app.shell(), app.console)
         for note in done.notes:
             app.console.warn(note)
         sent = f", {size(done.bytes_sent)} sent" if done.bytes_sent else ""
@@ -62,14 +64,18 @@ def deploy_to(app: App, environment: Environment, given: list[str], wanted: Want
 def roll_back(app: App, environment: Environment, given: list[str], to: str, *, yes: bool) -> None:
     """Go back to an older release, all services together."""
     from deploy.release.rollback import choose, migrations_since, require_schema
+    from deploy.release.swarm.change import look
     from deploy.release.swarm.rollback import roll_back_swarm
 
-    with manager(app, environment, given) as (site, spec):
-        facts = site.facts()
+    with changing(app, environment, given) as (members, lead):
+        spec, facts = lead.spec, lead.site.facts()
         broken, own = interrupted(facts.journal), facts.live
+        # a change that went on through a manager that is lost now, and of which nobody else knows
+        foreign = sorted({one.release for one in look(lead.site).services if one.release} - {*facts.releases})
         # services of both releases are left by a change that was killed: what is live may be gone back to
-        target = own if broken and own and (not to or to in own.id) else choose(facts, to)
-        live = broken.release if broken else own.id if own else ""
+        unended = broken.release if broken else ", ".join(foreign)
+        target = own if unended and own and (not to or to in own.id) else choose(facts, to)
+        live = unended or (own.id if own else "")
         app.console.say(f"{spec}: back from {live} to {target.id} ({target.revision}, {target.revision.subject})")
         require_schema(facts, target)
         for migrated in migrations_since(facts, target):
@@ -77,7 +83,7 @@ def roll_back(app: App, environment: Environment, given: list[str], to: str, *, 
         if app.dry:
             return
         app.console.confirm("Go back?", yes=yes, consequence="this changes what users get")
-        done = roll_back_swarm(environment, site, facts, target, app.console)
+        done = roll_back_swarm(environment, members, lead, facts, target, app.shell(), app.console, app.root)
         for note in done.notes:
             app.console.warn(note)
         app.console.good(f"{done.release} is live again after {duration(done.seconds)}{seen(done.probes)}.")
@@ -88,7 +94,8 @@ def prune(app: App, environment: Environment, given: list[str], *, yes: bool) ->
     """Remove old releases, and what only they needed in the registry and on the nodes."""
     from deploy.release.swarm.prune import prune_cluster, removable_on_cluster
 
-    with manager(app, environment, given) as (site, spec):
+    with changing(app, environment, given) as (members, lead):
+        site, spec = lead.site, lead.spec
         gone = removable_on_cluster(environment, site)
         app.console.say(
             f"{spec}: {', '.join(gone) or 'no release'} to remove, and images that none of the rest runs, in the "
@@ -98,7 +105,7 @@ def prune(app: App, environment: Environment, given: list[str], *, yes: bool) ->
             return
         if gone:
             app.console.confirm("Remove?", yes=yes, consequence="nobody can go back to a release that is removed")
-        freed, notes = prune_cluster(environment, site, app.console)
+        freed, notes = prune_cluster(environment, members, lead, app.console)
         after = site.facts()
     for note in notes:
         app.console.warn(note)

@@ -1,0 +1,15 @@
+# Prints a project's records as a tar: the releases that are named, and all that changes. It holds the values of secrets.
+#
+#   records-pack.sh ROOT RELEASE...
+set -eu
+
+cd "$1"
+shift
+count=$#
+for release in "$@"; do set -- "$@" "releases/$release"; done
+shift "$count"
+for file in journal.jsonl data/state.json frozen.json; do
+    if [ -f "$file" ]; then set -- "$@" "$file"; fi
+done
+if [ -L current ]; then set -- "$@" current; fi
+exec tar -c -f - --files-from /dev/null -- "$@"
