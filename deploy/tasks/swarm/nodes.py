@@ -5,19 +5,19 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from deploy.model.errors import CommandError, UnreachableError, UsageError
 from deploy.model.settings import Engine, Environment
 from deploy.tasks.app import App
-from deploy.tasks.swarm.reach import manager
+from deploy.tasks.swarm.reach import changing
 from deploy.ui.units import count, names_of
 
 if TYPE_CHECKING:
     from deploy.model.swarm.drain import Leaving
     from deploy.model.swarm.found import Cluster, Node, SwarmService
     from deploy.release.site import Site
+    from deploy.release.swarm.members import Member, Members
 
 WITH_DATA = "--with-data"
 TOO_FEW = 2
@@ -30,7 +30,8 @@ def drain(app: App, name: str, host: str, *, with_data: bool, yes: bool) -> None
     from deploy.release.swarm.change import look_at_all
 
     environment = _swarm(app, name)
-    with manager(app, environment, []) as (site, _):
+    with changing(app, environment, []) as (members, lead):
+        site = lead.site
         cluster = look_at_all(site)
         node = _node(app, environment, cluster, host)
         if node.state != "ready":
@@ -46,7 +47,7 @@ def drain(app: App, name: str, host: str, *, with_data: bool, yes: bool) -> None
         app.console.confirm(
             f"Drain {node.hostname}?", yes=yes, consequence=f"whoever asks {node.hostname} is refused from then on"
         )
-        _take_out(app, site, node)
+        _take_out(app, members, lead, node)
         app.console.good(f"{node.hostname} rests: nothing of the cluster runs there, and nothing is started there.")
         if found.stops:
             app.console.warn(f"{_names(found.stops)} wait until {node.hostname} is back")
@@ -56,13 +57,15 @@ def drain(app: App, name: str, host: str, *, with_data: bool, yes: bool) -> None
 def activate(app: App, name: str, host: str, *, yes: bool) -> None:
     """Let a node take part, and give it its share of the containers."""
     from deploy.model.swarm.drain import to_spread
-    from deploy.release.lock import locked, require_thawed
+    from deploy.release.lock import require_thawed
     from deploy.release.steps import run_all
     from deploy.release.swarm.change import look_at_all
     from deploy.release.swarm.drain import Activate, Spread, services_to_spread
+    from deploy.release.swarm.lock import cluster_locked
 
     environment = _swarm(app, name)
-    with manager(app, environment, []) as (site, _):
+    with changing(app, environment, []) as (members, lead):
+        site = lead.site
         cluster = look_at_all(site)
         node = _node(app, environment, cluster, host)
         if node.state != "ready":
@@ -73,7 +76,7 @@ def activate(app: App, name: str, host: str, *, yes: bool) -> None:
         if app.dry:
             return
         app.console.confirm(f"Activate {node.hostname}?", yes=yes, consequence="containers are replaced")
-        with locked(site, f"activating {node.hostname}", datetime.now(UTC), app.console) as hold:
+        with cluster_locked(lead, members, f"activating {node.hostname}", app.console) as hold:
             require_thawed(hold.facts)
             run_all([Activate(site, node)], app.console)
             rolled = services_to_spread(site, node)
@@ -91,7 +94,8 @@ def leave(app: App, name: str, host: str, *, with_data: bool, yes: bool) -> None
     from deploy.release.swarm.leave import Leave, StepDown
 
     environment = _swarm(app, name)
-    with _other_manager(app, environment, host) as (site, _):
+    with _other_manager(app, environment, host) as (members, lead):
+        site = lead.site
         cluster = look_at_all(site)
         node = _node(app, environment, cluster, host)
         require_leavable(cluster, node)
@@ -112,7 +116,7 @@ def leave(app: App, name: str, host: str, *, with_data: bool, yes: bool) -> None
                 f"Let {node.hostname} leave?", yes=yes, consequence=f"{node.hostname} is taken out of the cluster"
             )
             if not lost:
-                _take_out(app, site, node)
+                _take_out(app, members, lead, node)
             down = [StepDown(site, node)] if node.role == "manager" else []
             run_all([*down, Leave(site, None if lost else own, node)], app.console)
         left = count(len(cluster.nodes) - 1, "node")
@@ -140,12 +144,12 @@ def _swarm(app: App, name: str) -> Environment:
 
 
 @contextlib.contextmanager
-def _other_manager(app: App, environment: Environment, host: str) -> Iterator[tuple[Site, str]]:
+def _other_manager(app: App, environment: Environment, host: str) -> Iterator[tuple[Members, Member]]:
     """A manager, if possible another one than the host."""
     from deploy.remote.target import bare
 
     others = [one for one in environment.hosts if bare(one) != bare(host)]
-    with manager(app, environment, others) as found:
+    with changing(app, environment, others) as found:
         yield found
 
 
@@ -241,15 +245,16 @@ def _require_room(cluster: Cluster, found: Leaving, *, with_data: bool, gone: bo
         )
 
 
-def _take_out(app: App, site: Site, node: Node) -> None:
+def _take_out(app: App, members: Members, lead: Member, node: Node) -> None:
     """Move what can be moved, then drain."""
-    from deploy.release.lock import locked, require_thawed
+    from deploy.release.lock import require_thawed
     from deploy.release.steps import run_all
     from deploy.release.swarm.drain import Drain, MoveOff
+    from deploy.release.swarm.lock import cluster_locked
 
-    with locked(site, f"draining {node.hostname}", datetime.now(UTC), app.console) as hold:
+    with cluster_locked(lead, members, f"draining {node.hostname}", app.console) as hold:
         require_thawed(hold.facts)
-        run_all([MoveOff(site, node), Drain(site, node)], app.console)
+        run_all([MoveOff(lead.site, node), Drain(lead.site, node)], app.console)
 
 
 def _names(services: Sequence[SwarmService]) -> str:
