@@ -134,7 +134,7 @@ def deploy(
     Raises DeployError when it cannot be; users then still get what they got before.
     """
     began = time.monotonic()
-    if _encrypts(prepared, plan):
+    if encrypts(prepared, plan):
         bring_age(site, local, console, prepared.root)
     with locked(site, purpose(plan), datetime.now(UTC), console, under=under) as hold:
         change = Change(site, prepared.environment, _unchanged(hold.facts, plan, console), prepared.record)
@@ -162,7 +162,7 @@ def rehearse(
         return None
     action.named()
     obtain_and_build(prepared, plan, local, console)
-    if _encrypts(prepared, plan):
+    if encrypts(prepared, plan):
         bring_age(site, local, console, prepared.root)
     with locked(site, f"pushing {plan.release} to rehearse it", datetime.now(UTC), console) as hold:
         change.facts = hold.facts
@@ -241,7 +241,7 @@ def deploy_actions(
     ]
 
 
-def _encrypts(prepared: Prepared, plan: Plan) -> bool:
+def encrypts(prepared: Prepared, plan: Plan) -> bool:
     """Whether a backup that is encrypted may be taken on the way."""
     return bool(prepared.environment.encryption.recipients) and bool(plan.migrate or plan.by_hand)
 

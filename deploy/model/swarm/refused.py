@@ -53,7 +53,7 @@ def check_swarm(stack: Stack, places: Places, environment: Environment) -> Itera
             "the edge of a cluster has no certificates yet, and domains are set",
             "set acme: false, and let a balancer in front of the nodes end TLS",
         )
-    for name in ("rehearse", "keep_warm_s", "deploy_needs_proof_h", "schedule", "maintenance_page"):
+    for name in ("rehearse", "keep_warm_s", "maintenance_page"):
         if getattr(environment, name):
             yield Problem(f"{name} has no effect on a cluster yet", "leave it out", fatal=False)
 

@@ -23,16 +23,17 @@ from deploy.model.swarm.found import Cluster
 from deploy.model.swarm.plan import make_swarm_plan
 from deploy.model.swarm.refused import check_cluster, check_sizes, check_swarm
 from deploy.model.swarm.render import own_networks
-from deploy.release.checking import wanted_of
+from deploy.release.checking import proof_problems, wanted_of
 from deploy.release.current import MakeCurrent
 from deploy.release.definitions import explained
-from deploy.release.deploy import Deployed, purpose, require_unchanged
+from deploy.release.deploy import Deployed, encrypts, purpose, require_unchanged
 from deploy.release.edge import WatchFromHere
 from deploy.release.lock import locked
 from deploy.release.migrate import BackUpBeforeMigrating, CheckMigrations, Migrate, Pending
 from deploy.release.prepare import Prepared, whoami
 from deploy.release.push import Push
 from deploy.release.records import keep_journal
+from deploy.release.schedule import outdated
 from deploy.release.site import Site
 from deploy.release.steps import Action, run_all
 from deploy.release.swarm.change import SwarmChange, look
@@ -42,14 +43,16 @@ from deploy.release.swarm.prune import PruneCluster
 from deploy.release.swarm.registry import Distribute
 from deploy.release.swarm.roll import EdgeUp, LastingUp, Roll
 from deploy.release.swarm.stage import StageForCluster, mounted_files
+from deploy.release.tools import bring_age
 from deploy.shell import LocalShell
 from deploy.ui import Console, Step
 from deploy.ui.reports import seen
 
 
-def plan_swarm(prepared: Prepared, site: Site, local: LocalShell) -> tuple[Plan, Cluster]:
+def plan_swarm(prepared: Prepared, site: Site, local: LocalShell, *, no_proof: str = "") -> tuple[Plan, Cluster]:
     """Check a cluster through the manager that leads, and say what a deploy would do. Changes nothing.
 
+    `no_proof` is why there need be no backup that was proved lately.
     Raises DeployError with every problem found.
     """
     facts, cluster = site.first_look, look(site)
@@ -68,9 +71,11 @@ def plan_swarm(prepared: Prepared, site: Site, local: LocalShell) -> tuple[Plan,
         *check_cluster(cluster, facts, prepared.stack, site.layout.project),
         *check_swarm(prepared.stack, prepared.places, prepared.environment),
         *check_sizes(mounted_files(prepared)),
+        *proof_problems(prepared, plan, site, anyway=bool(no_proof)),
+        *outdated(facts, prepared.environment),
     )
     notes = require_none(problems, site.shell.name, prepared.lines.locate)
-    return dataclasses.replace(plan, warnings=plan.warnings + notes), cluster
+    return dataclasses.replace(plan, warnings=plan.warnings + notes, unproved=no_proof), cluster
 
 
 def _without_edge(facts: Facts, cluster: Cluster, prepared: Prepared, site: Site) -> Facts:
@@ -84,6 +89,8 @@ def _without_edge(facts: Facts, cluster: Cluster, prepared: Prepared, site: Site
 def deploy_swarm(prepared: Prepared, plan: Plan, site: Site, local: LocalShell, console: Console) -> Deployed:
     """Carry out a plan. Raises DeployError when it cannot be; every service is then as the release before had it."""
     began = time.monotonic()
+    if encrypts(prepared, plan):
+        bring_age(site, local, console, prepared.root)
     with locked(site, purpose(plan), datetime.now(UTC), console) as hold:
         require_unchanged(hold.facts, plan)
         change = SwarmChange(site, prepared.environment, hold.facts, prepared.record, cluster=look(site))
@@ -94,6 +101,7 @@ def deploy_swarm(prepared: Prepared, plan: Plan, site: Site, local: LocalShell, 
             by=whoami(),
             revision=str(prepared.record.revision),
             previous=plan.previous,
+            unproved=plan.unproved,
         )
         with told_what_came_of(change), keep_journal(hold, entry, change) as seconds:
             carry_out(_actions(prepared, plan, change, local), change, console, seconds)

@@ -10,6 +10,7 @@ from deploy.model.errors import DeployError, UnreachableError, UsageError, neare
 from deploy.model.settings import Environment
 from deploy.model.stack import one_service
 from deploy.tasks.app import App
+from deploy.tasks.recovery import recovery_document, recovery_lines, recovery_of
 from deploy.tasks.swarm.reach import manager
 from deploy.ui.units import count
 
@@ -22,7 +23,8 @@ def status(app: App, environment: Environment, given: list[str], *, json: bool) 
     with manager(app, environment, given) as (site, spec):
         facts, cluster = site.facts(), look(site)
         project = site.layout.project
-        problems = tuple(status_problems(cluster, facts, project))
+        recovery = recovery_of(site, facts, environment)
+        problems = (*status_problems(cluster, facts, project), *recovery.problems)
         rows, nodes = [*status_rows(cluster, facts, project)], [*node_rows(cluster)]
         live = facts.live
     if json:
@@ -33,6 +35,7 @@ def status(app: App, environment: Environment, given: list[str], *, json: bool) 
                 "problems": problems,
                 "services": [dict(zip(STATUS_HEADINGS, row, strict=True)) for row in rows],
                 "nodes": [dict(zip(NODE_HEADINGS, row, strict=True)) for row in nodes],
+                **recovery_document(recovery),
             }
         )
     else:
@@ -40,6 +43,10 @@ def status(app: App, environment: Environment, given: list[str], *, json: bool) 
         app.console.data(f"{project} on the cluster of {spec}: {title}")
         app.console.table(STATUS_HEADINGS, rows)
         app.console.table(NODE_HEADINGS, nodes)
+        for note in recovery.notes:
+            app.console.warn(note)
+        for line in recovery_lines(recovery, facts.now):
+            app.console.data(line)
         for problem in problems:
             app.console.error(f"✗ {problem}")
     if problems:
