@@ -15,7 +15,7 @@ from deploy.data.mysql_store import MysqlStore
 from deploy.data.postgres import Postgres
 from deploy.data.postgres_store import PostgresStore
 from deploy.data.qdrant_store import QdrantStore
-from deploy.data.redis_store import RedisStore
+from deploy.data.redis_store import RedisStore, Rest
 from deploy.data.store import Store
 from deploy.model.backup import DATABASES, StoreKind
 from deploy.model.errors import UsageError
@@ -59,6 +59,8 @@ class Running:
     """Its id."""
     running: bool
     mounts: tuple[Mount, ...] = ()
+    swarm_service: str = ""
+    """Its service's name on a cluster, which starts another container where one stops; empty elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -140,10 +142,13 @@ def one_database(images: Iterable[tuple[str, str]], wanted: str) -> str:
 
 
 def look(shell: Shell, projects: Sequence[str]) -> tuple[Running, ...]:
-    """The containers of some compose projects, in a fixed order; one round trip."""
+    """The containers of some compose projects, in a fixed order, of each service those that run first; one round trip.
+
+    A cluster keeps those that have ended for a while.
+    """
     done = shell.run(packaged("data", "containers.sh", *projects))
     found = (_running(json.loads(line)) for line in done.stdout.splitlines())
-    return tuple(sorted(found, key=lambda one: (projects.index(one.project), one.service, one.id)))
+    return tuple(sorted(found, key=lambda one: (projects.index(one.project), one.service, not one.running, one.id)))
 
 
 def _running(raw: dict[str, Any]) -> Running:
@@ -152,7 +157,15 @@ def _running(raw: dict[str, Any]) -> Running:
         for one in raw["mounts"]
         if one["Type"] in {"volume", "bind"}
     )
-    return Running(raw["id"], raw["project"], raw["service"], raw["image"], raw["running"], tuple(mounts))
+    return Running(
+        raw["id"],
+        raw["project"],
+        raw["service"],
+        raw["image"],
+        raw["running"],
+        tuple(mounts),
+        raw.get("replicated", ""),
+    )
 
 
 def stores_of(shell: Shell, running: Sequence[Running], wanted: Wanted, remedy: str = "") -> tuple[Store, ...]:
@@ -207,5 +220,12 @@ def _server(shell: Shell, kind: StoreKind, container: Running) -> Store:
         return PostgresStore(Postgres(shell, container.id), container.service, container.image)
     if kind == StoreKind.MYSQL:
         return MysqlStore(Mysql(shell, container.id), container.service, container.image)
-    make = RedisStore if kind == StoreKind.REDIS else QdrantStore
-    return make(shell, container.id, container.service, container.image)
+    if kind == StoreKind.QDRANT:
+        return QdrantStore(shell, container.id, container.service, container.image)
+    # on a cluster the next container gets another volume where one has no name
+    lasting = {
+        one.target: one.source
+        for one in container.mounts
+        if not (container.swarm_service and one.volume and _NAMELESS.fullmatch(one.source))
+    }
+    return RedisStore(shell, Rest(container.id, container.swarm_service, lasting), container.service, container.image)

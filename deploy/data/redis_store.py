@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 from deploy.data.repository import Writing
 from deploy.data.store import Prepared, Restoring, Store, wrong
 from deploy.model.backup import Content, Part, StoreKind, difference, file_name
-from deploy.model.command import Command
 from deploy.model.errors import CommandError, DeployError
 from deploy.shell import Shell
 from deploy.shell.packaged import packaged
@@ -17,13 +18,29 @@ KEYS = "keys"
 """Those without an expiry: others may go while nobody looks."""
 
 
+@dataclass(frozen=True)
+class Rest:
+    """What is stopped while a server's files are replaced, and what it keeps then."""
+
+    container: str
+    swarm_service: str = ""
+    """Its service's name on a cluster, which would start another container in the place of one that we stop."""
+    mounts: Mapping[str, str] = field(default_factory=dict)
+    """Volumes and folders that outlive it, by where they are in the container."""
+
+    def keeps(self, folder: str) -> bool:
+        """Whether what is in a folder of the container is there for the next one."""
+        return any(PurePosixPath(folder).is_relative_to(target) for target in self.mounts)
+
+
 class RedisStore(Store):
     """One Redis server."""
 
-    def __init__(self, shell: Shell, container: str, service: str, image: str) -> None:
+    def __init__(self, shell: Shell, rest: Rest, service: str, image: str) -> None:
         self.title = service
         self._shell = shell
-        self._container = container
+        self._rest = rest
+        self._container = rest.container
         self._service = service
         self._image = image
 
@@ -50,6 +67,13 @@ class RedisStore(Store):
             raise DeployError(
                 f"{self.title} keeps its data under names of its own", "restore it by hand, as its manifest says"
             )
+        folder = self._setting("dir")
+        if not self._rest.keeps(folder):
+            named = " with a name: on a cluster each of its containers begins empty" if self._rest.swarm_service else ""
+            raise DeployError(
+                f"{self.title} keeps its data in {folder}, which is in no volume{named}",
+                f"mount a named volume there, deploy, then restore; --only leaves {self.title} out",
+            )
 
     def contents(self, part: Part) -> Mapping[str, Content]:  # noqa: ARG002  # it has one only
         keys = expires = 0
@@ -68,12 +92,11 @@ class RedisStore(Store):
 
         def swap(step: Step) -> str:
             step.show(f"{part.title}: replacing what is there")
-            self._shell.run(Command("docker", "stop", self._container))
-            replace = packaged("data", "redis-scratch.sh", "replace", self._container, folder, appends)
-            try:
-                self._shell.run(restoring.feed(part, replace))
-            finally:
-                self._shell.run(Command("docker", "start", self._container))
+            rest = self._rest
+            mounts = (f"{source}:{target}" for target, source in rest.mounts.items())
+            stopped = (rest.container, rest.swarm_service)
+            replace = packaged("data", "redis-replace.sh", self._image, *stopped, folder, appends, *mounts)
+            self._shell.run(restoring.feed(part, replace))
             return ""
 
         return Prepared(part, swap, lambda: None)

@@ -10,7 +10,7 @@ from deploy.data.repository import Repository, Stored
 from deploy.data.store import Prepared, Restoring, Store
 from deploy.model.backup import Content, Manifest, Part
 from deploy.model.errors import CommandError, DeployError
-from deploy.ui import Console
+from deploy.ui import Console, Step
 
 Pairs = Sequence[tuple[Part, Store]]
 
@@ -82,18 +82,16 @@ def restore(
     """
     with repository.locked(f"{by}: restore of {backup.id}"):
         prepared = _prepared(pairs, repository, backup, now, console)
-        kept = []
-        with console.step("Swap it in") as step, paused():
-            for number, one in enumerate(prepared):
-                try:
-                    kept.append(one.swap(step))
-                except BaseException as error:
-                    for left in prepared[number:]:
-                        left.discard()
-                    if isinstance(error, CommandError):
-                        raise _half_way(prepared, number, backup, error) from error
-                    raise
-            step.result = ", ".join(f"what was live is kept as {name}" for name in kept if name)
+        kept: list[str] = []
+        try:
+            with console.step("Swap it in") as step, paused():
+                for one in prepared:
+                    kept.append(_swapped(one, prepared, backup, step))  # noqa: PERF401  # how many, where one fails
+                step.result = ", ".join(f"what was live is kept as {name}" for name in kept if name)
+        except BaseException:
+            for left in prepared[len(kept) :]:
+                left.discard()
+            raise
     return tuple(name for name in kept if name)
 
 
@@ -116,11 +114,14 @@ def _prepared(
     return prepared
 
 
-def _half_way(prepared: Sequence[Prepared], number: int, backup: Manifest, error: CommandError) -> DeployError:
-    done = [one.part.title for one in prepared[:number]]
-    before = f"{', '.join(done)} is as in {backup.id} already; " if done else ""
-    return DeployError(
-        f"{prepared[number].part.title} could not be swapped in",
-        f"{before}mend what is said above, then restore again",
-        details=error.stderr,
-    )
+def _swapped(one: Prepared, all_parts: Sequence[Prepared], backup: Manifest, step: Step) -> str:
+    try:
+        return one.swap(step)
+    except CommandError as error:
+        done = [other.part.title for other in all_parts[: all_parts.index(one)]]
+        before = f"{', '.join(done)} is as in {backup.id} already; " if done else ""
+        raise DeployError(
+            f"{one.part.title} could not be swapped in",
+            f"{before}mend what is said above, then restore again",
+            details=error.stderr,
+        ) from error

@@ -106,7 +106,7 @@ def _problems(prepared: Prepared, plan: Plan, site: Site, local: LocalShell, *, 
         yield from _ruled("host-by-hand", check_by_hand(facts, stack, prepared.places, site.layout))
         yield from _ruled("host-missing", _absent(prepared, site))
         yield from _ruled("host-major", _other_majors(prepared, plan, site, local))
-        yield from _ruled("host-proof", _proof(prepared, plan, site, anyway=anyway))
+        yield from _ruled("host-proof", proof_problems(prepared, plan, site, anyway=anyway))
         yield from _ruled("host-schedule", outdated(facts, environment))
     yield from _ruled("host-builder", _builder(prepared, plan, local))
     limits = {name: size for name, one in stack.services.items() if (size := one.memory_limit_bytes)}
@@ -138,7 +138,7 @@ def _way_in(prepared: Prepared, site: Site, facts: Facts) -> Iterator[Problem]:
     yield from check_firewall(facts, wanted, data, unreachable(at, sorted(listened)) if site.direct else ())
 
 
-def _proof(prepared: Prepared, plan: Plan, site: Site, *, anyway: bool) -> Iterator[Problem]:
+def proof_problems(prepared: Prepared, plan: Plan, site: Site, *, anyway: bool) -> Iterator[Problem]:
     """Stores without a backup to go back to; one round trip where the environment wants there to be one."""
     facts, environment = site.first_look, prepared.environment
     if environment.deploy_needs_proof_h and facts.live:

@@ -105,7 +105,6 @@ def release_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  #
                 "--on-failure": on_failure != "return",
                 "--rehearse": rehearse,
                 "--skip-unreachable": skip_unreachable,
-                "--no-proof": no_proof,
             }
             for option in (name for name, given in meaningless.items() if given):
                 swarm.refuse(environment, option)

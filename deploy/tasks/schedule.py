@@ -11,7 +11,6 @@ from deploy.model.errors import CommandError, DeployError, UsageError
 from deploy.model.schedule import Schedule, parse_times
 from deploy.model.scheduled import State, definition_of, state_document, state_lines, state_problems, timer_for
 from deploy.model.settings import Environment
-from deploy.tasks import swarm
 from deploy.tasks.app import App
 from deploy.tasks.base import HOST_HELP, JSON_HELP, YES_HELP, task
 from deploy.tasks.offsite import offsite_secrets
@@ -49,13 +48,12 @@ def schedule(
     """Let a host back up, drill and prune by itself, by a systemd timer or cron; or show what came of it.
 
     Installs `schedule` of invoke.yaml, or --at, where the host has another one, none, or an older Windlass. After that
-    it needs no client and nothing but Docker. --json and --dry only show.
+    it needs no client and nothing but Docker. On a cluster the node with the data keeps it. --json and --dry only show.
     Example: inv db.schedule --host deploy@app1.example.com --at 03:15
     """
     environment = app.settings.environment(env)
     if environment.local:
         raise UsageError(f"--env {env} is this machine", "name the environment of the host: --env prod")
-    swarm.refuse_on(environment, "db.schedule", "run db.backup from a machine that has a timer")
     if sum((bool(at), off, now)) > 1:
         raise UsageError("--at, --off and --now exclude each other", "give one of them")
     if at:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+from contextlib import nullcontext
 from pathlib import PurePosixPath
+from typing import Any
 
 import pytest
 
@@ -10,6 +14,7 @@ from deploy.data.find import (
     Mount,
     Running,
     Wanted,
+    look,
     made_by_applications,
     named_of,
     one_database,
@@ -17,10 +22,11 @@ from deploy.data.find import (
     stores_of,
     unknown_stores,
 )
-from deploy.model.backup import StoreKind
-from deploy.model.errors import UsageError
+from deploy.model.backup import Part, StoreKind
+from deploy.model.command import Command
+from deploy.model.errors import DeployError, UsageError
 from deploy.model.kinds import Kind
-from deploy.shell import LocalShell
+from deploy.shell import Completed, LocalShell
 
 SHARED = PurePosixPath("/opt/shop/shared")
 RUNS = {"db": "postgres:17", "cache": "redis:8", "search": "elasticsearch:8", "web": "build:1"}
@@ -95,6 +101,53 @@ def test_what_an_application_makes_is_left_out_unless_it_is_named() -> None:
 def test_a_server_that_does_not_run_is_said(there: tuple[Running, ...]) -> None:
     with pytest.raises(UsageError, match="db does not run on this machine"):
         titles(*there, wanted=Wanted("shop", {"db": "postgres:17"}))
+
+
+class Told(LocalShell):
+    """A machine on which every command says the same."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__()
+        self._said = said
+
+    def run(self, command: Command, **_: Any) -> Completed:
+        return Completed(command, 0, self._said, "")
+
+
+def test_what_has_ended_is_not_taken_for_what_runs_in_its_place() -> None:
+    """A cluster keeps containers that have ended, and has another one in their place."""
+    lines: list[dict[str, Any]] = [
+        {"id": one, "running": one == "b", "project": "shop-data", "service": "db", "image": "sha256:db", "mounts": []}
+        | {"replicated": "shop-data_db"}
+        for one in ("a", "b", "c")
+    ]
+    found = look(Told("\n".join(map(json.dumps, lines))), ["shop-data"])
+    assert [one.id for one in found] == ["b", "a", "c"]
+    assert found[0].swarm_service == "shop-data_db"
+    assert [store.title for store in stores_of(LocalShell(), found, Wanted("shop", {"db": "postgres"}))] == ["db"]
+
+
+@pytest.mark.parametrize(
+    ("service", "mount", "why"),
+    [
+        ("", volume("ab" * 32, "/data"), ""),
+        ("", Mount(False, "/opt/shop/shared/kv", "/data"), ""),
+        ("", volume("shop_kv", "/elsewhere"), "is in no volume"),
+        ("shop-data_cache", volume("shop_kv", "/data"), ""),
+        ("shop-data_cache", volume("ab" * 32, "/data"), "on a cluster each of its containers begins empty"),
+    ],
+)
+def test_redis_is_restored_into_what_its_next_container_gets(service: str, mount: Mount, why: str) -> None:
+    answers = {"dbfilename": "dump.rdb", "appenddirname": "appendonlydir", "dir": "/data"}
+
+    class Redis(LocalShell):
+        def run(self, command: Command, **_: Any) -> Completed:
+            return Completed(command, 0, f"{command[-1]}\n{answers[command[-1]]}\n", "")
+
+    cache = dataclasses.replace(container("cache", mount), swarm_service=service)
+    (store,) = stores_of(Redis(), [cache], Wanted("shop", {"cache": "redis:8"}))
+    with pytest.raises(DeployError, match=why) if why else nullcontext():
+        store.check(Part(StoreKind.REDIS, "cache", "", "cache.rdb", 1, "ab"))
 
 
 @pytest.mark.parametrize(

@@ -485,6 +485,22 @@ def test_status_says_which_services_are_of_another_release() -> None:
 # --- settings and the registry
 
 
+def test_a_data_service_that_was_told_to_have_no_container_is_told_and_started_again() -> None:
+    live = record()
+    services = tuple(dataclasses.replace(one, wanted=0) if one.name == "db" else one for one in there(live.id))
+    plan = make_swarm_plan(wanted(), facts(live), cluster(services=services), LAYOUT)
+    assert [(one.name, one.action) for one in plan.data] == [("db", Action.REPLACE)]
+    assert any(
+        "db was told to have no container" in one
+        for one in status_problems(cluster(services=services), facts(live), "shop")
+    )
+
+
+def test_a_schedule_and_a_wanted_proof_mean_something_on_a_cluster() -> None:
+    settings = environment(acme=False, schedule="03:15", deploy_needs_proof_h=24)
+    assert [*check_swarm(stack(), PLACES, settings)] == [*check_swarm(stack(), PLACES, environment(acme=False))]
+
+
 def test_compose_is_the_usual_engine() -> None:
     assert parse_settings({}, folder="shop").environment("prod").engine == Engine.COMPOSE
 

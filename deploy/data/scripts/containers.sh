@@ -8,6 +8,6 @@ for project; do
         --filter label=com.docker.compose.oneoff=False)
     if [ -n "$ids" ]; then
         # shellcheck disable=SC2086  # a list of ids
-        docker container inspect --format '{"id":{{json .Id}},"running":{{json .State.Running}},"project":{{json (index .Config.Labels "com.docker.compose.project")}},"service":{{json (index .Config.Labels "com.docker.compose.service")}},"image":{{json .Image}},"mounts":{{json .Mounts}}}' $ids
+        docker container inspect --format '{"id":{{json .Id}},"running":{{json .State.Running}},"project":{{json (index .Config.Labels "com.docker.compose.project")}},"service":{{json (index .Config.Labels "com.docker.compose.service")}},"image":{{json .Image}},"replicated":{{json (index .Config.Labels "com.docker.swarm.service.name")}},"mounts":{{json .Mounts}}}' $ids
     fi
 done

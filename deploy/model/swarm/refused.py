@@ -49,7 +49,7 @@ def check_swarm(stack: Stack, places: Places, environment: Environment) -> Itera
                 "leave it out: backups go on without it",
                 path=("services", service.receives, "x-deploy", "point_in_time"),
             )
-    for name in ("rehearse", "keep_warm_s", "deploy_needs_proof_h", "schedule"):
+    for name in ("rehearse", "keep_warm_s"):
         if getattr(environment, name):
             yield Problem(f"{name} has no effect on a cluster yet", "leave it out", fatal=False)
 

@@ -70,7 +70,7 @@ def status_problems(cluster: Cluster, facts: Facts, project: str) -> Iterator[st
     if (broken := interrupted(facts.journal)) and not facts.lock:
         yield f"{broken.by} began {broken.release} and never ended: a deploy goes on, a rollback takes it back"
     for service in cluster.services:
-        yield from _wrong(service, cluster)
+        yield from _wrong(service, cluster, names.data_stack(project))
         if service.stack == names.app_stack(project) and service.release != facts.live.id and not facts.lock:
             yield f"{service.name} is of {service.release}, not of {facts.live.id}"
     for name in _missing(cluster, facts, project):
@@ -78,13 +78,16 @@ def status_problems(cluster: Cluster, facts: Facts, project: str) -> Iterator[st
     yield from _nodes(cluster)
 
 
-def _wrong(service: SwarmService, cluster: Cluster) -> Iterator[str]:
+def _wrong(service: SwarmService, cluster: Cluster, data_stack: str) -> Iterator[str]:
     tasks = cluster.tasks_of(service)
     running, wanted = sum(one.running for one in tasks), wanted_of(service, cluster)
     ended = service.may_end and any(one.state == "complete" for one in tasks)
     if running < wanted and not ended:
         why = next((one.error for one in reversed(tasks) if one.error), "")
         yield f"{service.name}: {running} of {wanted} run" + (f" ({why})" if why else "")
+    if wanted == 0 and service.stack == data_stack:
+        why = "by hand or by a restore that was cut short"
+        yield f"{service.name} was told to have no container, {why}: a deploy mends it"
     if service.update in {"paused", "rollback_paused"}:
         yield f"{service.name}: its update was given up half-way: {service.update_message}"
 

@@ -23,7 +23,7 @@ from deploy.model.swarm.found import Cluster
 from deploy.model.swarm.plan import make_swarm_plan
 from deploy.model.swarm.refused import check_cluster, check_sizes, check_swarm
 from deploy.model.swarm.render import keeping, own_networks
-from deploy.release.checking import wanted_of
+from deploy.release.checking import proof_problems, wanted_of
 from deploy.release.current import MakeCurrent
 from deploy.release.definitions import explained
 from deploy.release.deploy import Deployed, encrypts, purpose, require_unchanged
@@ -34,6 +34,7 @@ from deploy.release.migrate import BackUpBeforeMigrating, CheckMigrations, Migra
 from deploy.release.prepare import Prepared, whoami
 from deploy.release.push import Push
 from deploy.release.records import keep_journal
+from deploy.release.schedule import outdated
 from deploy.release.site import Site
 from deploy.release.steps import Action, run_all
 from deploy.release.swarm.change import Keeper, SwarmChange, look
@@ -53,9 +54,12 @@ from deploy.ui import Console, Step
 from deploy.ui.reports import seen
 
 
-def plan_swarm(prepared: Prepared, members: Members, lead: Member, local: LocalShell) -> tuple[Plan, Cluster]:
+def plan_swarm(
+    prepared: Prepared, members: Members, lead: Member, local: LocalShell, *, no_proof: str = ""
+) -> tuple[Plan, Cluster]:
     """Check a cluster through the manager that leads, and say what a deploy would do. Changes nothing.
 
+    `no_proof` is why there need be no backup that was proved lately.
     Raises DeployError with every problem found.
     """
     site = lead.site
@@ -67,6 +71,8 @@ def plan_swarm(prepared: Prepared, members: Members, lead: Member, local: LocalS
     plan = make_swarm_plan(wanted, facts, cluster, site.layout, definition)
     plan = with_rendering(plan, prepared, site, facts, cluster)
     plan = explained(plan, prepared, site, facts)
+    keeper = keeper_of(prepared, members, lead, cluster)
+    home = keeper.site if keeper else site
     problems = (
         *check_host(
             _without_edge(facts, cluster, prepared, site),
@@ -78,12 +84,14 @@ def plan_swarm(prepared: Prepared, members: Members, lead: Member, local: LocalS
             tls=tls,
         ),
         *check_cluster(cluster, facts, prepared.stack, site.layout.project),
-        *check_keeper(prepared, cluster, keeper_of(prepared, members, lead, cluster), lead),
+        *check_keeper(prepared, cluster, keeper, lead),
         *check_swarm(prepared.stack, prepared.places, prepared.environment),
         *check_sizes(mounted_files(prepared)),
+        *proof_problems(prepared, plan, home, anyway=bool(no_proof)),
+        *outdated(home.first_look, prepared.environment),
     )
     notes = require_none(problems, site.shell.name, prepared.lines.locate)
-    return dataclasses.replace(plan, warnings=plan.warnings + notes), cluster
+    return dataclasses.replace(plan, warnings=plan.warnings + notes, unproved=no_proof), cluster
 
 
 def _without_edge(facts: Facts, cluster: Cluster, prepared: Prepared, site: Site) -> Facts:
@@ -119,6 +127,7 @@ def deploy_swarm(
             by=whoami(),
             revision=str(prepared.record.revision),
             previous=plan.previous,
+            unproved=plan.unproved,
         )
         following = records_kept(records, prepared.record.id, change.notes, console)
         with told_what_came_of(change), following, keep_journal(hold, entry, change) as seconds:

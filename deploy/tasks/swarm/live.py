@@ -9,7 +9,8 @@ from deploy.model.errors import DeployError, UsageError, nearest
 from deploy.model.settings import Environment
 from deploy.model.stack import one_service
 from deploy.tasks.app import App
-from deploy.tasks.swarm.reach import changing, chosen, manager, members_of
+from deploy.tasks.recovery import recovery_document, recovery_lines, recovery_of
+from deploy.tasks.swarm.reach import changing, chosen, home_of, manager, members_of
 from deploy.ui.reports import summary
 from deploy.ui.units import count
 
@@ -27,10 +28,18 @@ def status(app: App, environment: Environment, given: list[str], *, json: bool) 
     from deploy.release.swarm.change import look
     from deploy.release.swarm.edge import edge_problems
 
-    with manager(app, environment, given) as (site, spec):
+    with members_of(app, environment, given) as members:
+        lead = chosen(app, members, app.hosts(environment, given))
+        site, spec = lead.site, lead.spec
         facts, cluster = site.facts(), look(site)
         project = site.layout.project
-        problems = (*status_problems(cluster, facts, project), *edge_problems(site, facts, cluster))
+        home = home_of(members, lead) or site
+        recovery = recovery_of(home, facts if home is site else home.facts(), environment)
+        problems = (
+            *status_problems(cluster, facts, project),
+            *edge_problems(site, facts, cluster),
+            *recovery.problems,
+        )
         hints = tuple(status_hints(cluster))
         rows, nodes = [*status_rows(cluster, facts, project)], [*node_rows(cluster, project)]
         live = facts.live
@@ -44,6 +53,7 @@ def status(app: App, environment: Environment, given: list[str], *, json: bool) 
                 "maintenance": dict(facts.maintenance) or None,
                 "services": [dict(zip(STATUS_HEADINGS, row, strict=True)) for row in rows],
                 "nodes": [dict(zip(NODE_HEADINGS, row, strict=True)) for row in nodes],
+                **recovery_document(recovery),
             }
         )
     else:
@@ -52,8 +62,10 @@ def status(app: App, environment: Environment, given: list[str], *, json: bool) 
         app.console.table(STATUS_HEADINGS, rows)
         app.console.table(NODE_HEADINGS, nodes)
         app.console.data(summary(facts))
-        for hint in hints:
-            app.console.warn(hint)
+        for note in (*recovery.notes, *hints):
+            app.console.warn(note)
+        for line in recovery_lines(recovery, facts.now):
+            app.console.data(line)
         for problem in problems:
             app.console.error(f"✗ {problem}")
     if problems:

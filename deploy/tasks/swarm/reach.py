@@ -132,14 +132,23 @@ def data_site(app: App, environment: Environment, given: list[str]) -> Iterator[
 
     with members_of(app, environment, given) as members:
         lead = chosen(app, members, app.hosts(environment, given))
-        node = look(lead.site).data_node(lead.site.layout.project)
-        if node is None or node.id == lead.node:
-            yield lead.site
-            return
-        found = members.node(node)
-        if found is None:
-            raise unknown_node(environment, f"the data of {environment.project} is", node.hostname, node.address)
-        yield found.site
+        home = home_of(members, lead)
+        if home is None:
+            node = look(lead.site).data_node(lead.site.layout.project)
+            where = (node.hostname, node.address) if node else ("", "")
+            raise unknown_node(environment, f"the data of {environment.project} is", *where)
+        yield home
+
+
+def home_of(members: Members, lead: Member) -> Site | None:
+    """The node with the project's data, the manager itself before the first deploy; None where nobody knows it here."""
+    from deploy.release.swarm.change import look
+
+    node = look(lead.site).data_node(lead.site.layout.project)
+    if node is None or node.id == lead.node:
+        return lead.site
+    found = members.node(node)
+    return found.site if found else None
 
 
 def unknown_node(environment: Environment, what: str, hostname: str, address: str) -> UsageError:

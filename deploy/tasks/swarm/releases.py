@@ -31,6 +31,7 @@ def plan_for(app: App, environment: Environment, given: list[str]) -> Plan:
 def deploy_to(app: App, environment: Environment, given: list[str], wanted: Wanted) -> None:
     """Release to the cluster, from a plan to what is true afterwards."""
     from deploy.release.deploy import obtain_and_build
+    from deploy.release.schedule import outdated
     from deploy.release.swarm.deploy import deploy_swarm, plan_swarm
 
     with changing(app, environment, given) as (members, lead):
@@ -38,11 +39,13 @@ def deploy_to(app: App, environment: Environment, given: list[str], wanted: Want
         app.require_env_file(environment, [site], yes=wanted.yes)
         prepared = app.prepare(environment, site, datetime.now(UTC), rebuild=wanted.rebuild)
         with app.console.step(f"Look at the cluster of {spec}"):
-            plan, _ = plan_swarm(prepared, members, lead, app.shell())
+            plan, _ = plan_swarm(prepared, members, lead, app.shell(), no_proof=wanted.no_proof)
         if plan.noop:
             app.console.good(
                 f"The cluster of {spec} already runs this as {plan.previous}: nothing to do, nothing restarted."
             )
+            for late in outdated(site.first_look, environment):
+                app.console.warn(str(late))
             return
         show_plan(app, plan, app.console.say)
         if app.dry:
