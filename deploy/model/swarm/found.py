@@ -83,6 +83,9 @@ class SwarmService:
     update_message: str
     spec: Mapping[str, Any] = field(repr=False)
     """What its tasks are to be."""
+    labels: Mapping[str, str] = field(default_factory=dict, repr=False)
+    ports: tuple[Mapping[str, Any], ...] = ()
+    """As the engine tells of those that are published."""
 
     @property
     def may_end(self) -> bool:
@@ -201,6 +204,8 @@ def _services(raw: list[dict[str, Any]]) -> Iterator[SwarmService]:
             update=update.get("State", ""),
             update_message=update.get("Message", ""),
             spec=spec["TaskTemplate"],
+            labels=labels,
+            ports=tuple((spec.get("EndpointSpec") or {}).get("Ports") or ()),
         )
 
 
