@@ -47,6 +47,11 @@ class Mount:
     target: str
     writable: bool = True
 
+    @property
+    def as_option(self) -> str:
+        """For `docker run --volume`."""
+        return f"{self.source}:{self.target}" + ("" if self.writable else ":ro")
+
 
 @dataclass(frozen=True)
 class Running:
@@ -140,10 +145,13 @@ def one_database(images: Iterable[tuple[str, str]], wanted: str) -> str:
 
 
 def look(shell: Shell, projects: Sequence[str]) -> tuple[Running, ...]:
-    """The containers of some compose projects, in a fixed order; one round trip."""
+    """The containers of some compose projects, in a fixed order, of each service those that run first; one round trip.
+
+    A cluster keeps those that have ended for a while.
+    """
     done = shell.run(packaged("data", "containers.sh", *projects))
     found = (_running(json.loads(line)) for line in done.stdout.splitlines())
-    return tuple(sorted(found, key=lambda one: (projects.index(one.project), one.service, one.id)))
+    return tuple(sorted(found, key=lambda one: (projects.index(one.project), one.service, not one.running, one.id)))
 
 
 def _running(raw: dict[str, Any]) -> Running:

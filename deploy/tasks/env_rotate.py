@@ -15,16 +15,19 @@ from deploy.engine.held import seal_of
 from deploy.model.envfile import Uses, generated, generators, names_in, read, require_name, with_value
 from deploy.model.errors import DeployError, UsageError, nearest
 from deploy.model.initial import PASSWORD, Login, login_of
-from deploy.model.settings import Environment
+from deploy.model.settings import Engine, Environment
 from deploy.tasks.app import App
 from deploy.tasks.base import HOST_HELP, YES_HELP, task
 from deploy.tasks.env_value import given_value
-from deploy.tasks.swarm import refuse_on
+from deploy.tasks.plans import plan_of, show_plan
+from deploy.tasks.swarm import manager
 from deploy.ui.reports import seen
 from deploy.ui.units import duration
 
 if TYPE_CHECKING:
     from deploy.model.plan import Plan
+    from deploy.release.deploy import Deployed
+    from deploy.release.lock import Hold
     from deploy.release.prepare import Prepared
     from deploy.release.site import Site
 
@@ -59,6 +62,15 @@ class _Rotation:
         )
 
 
+@dataclass(frozen=True)
+class _Password:
+    """What a database's role is to get."""
+
+    login: Login
+    kept: str
+    """What the server keeps of it."""
+
+
 @task(
     positional=("key",),
     iterable=("host",),
@@ -82,28 +94,35 @@ def rotate(app: App, key: str, host: list[str], env: str = "prod", given: bool =
     environment = app.settings.environment(env)
     if environment.local:
         raise UsageError(f"--env {env} is this machine", f"inv env.set {key} --env {env}, then inv dev.up")
-    refuse_on(environment, "env.rotate", f"inv env.set {key} --env {env}, then inv {env}.deploy; ALTER ROLE first")
     rotation = _rotation(app, key, environment)
     value = given_value(key) if given else _new_value(app, rotation)
     app.held(environment, **{key: value})
-    with app.one_site(env, host) as site:
-        from deploy.release.deploy import plan_deploy
-
+    with _reached(app, environment, host) as site:
         if site.first_look.live is None:
             raise UsageError(f"{site.shell.name}: no release is live there", f"inv env.set {key} --env {env}")
         prepared = app.prepare(environment, site, datetime.now(UTC))
         with app.console.step(f"Look at {site.shell.name}"):
-            plan, _ = plan_deploy(prepared, site, app.shell())
+            plan = plan_of(app, prepared, site)
         _rotate(app, rotation, value, site, prepared, plan, yes=yes)
+
+
+@contextlib.contextmanager
+def _reached(app: App, environment: Environment, host: list[str]) -> Iterator[Site]:
+    """The one host that it is about, or a manager of the cluster."""
+    if environment.engine == Engine.SWARM:
+        with manager(app, environment, host) as (site, _):
+            yield site
+        return
+    with app.one_site(environment.name, host) as site:
+        yield site
 
 
 def _rotate(
     app: App, rotation: _Rotation, value: str, site: Site, prepared: Prepared, plan: Plan, *, yes: bool
 ) -> None:
-    from deploy.release.deploy import deploy, obtain_and_build
+    from deploy.release.deploy import obtain_and_build
     from deploy.release.lock import locked
-    from deploy.release.rotate import another_password, kept_of, waiting
-    from deploy.tasks.plans import show_plan
+    from deploy.release.rotate import kept_of
 
     key, login = rotation.key, rotation.login(prepared)
     kept = kept_of(value) if login else ""
@@ -117,10 +136,9 @@ def _rotate(
     obtain_and_build(prepared, plan, app.shell(), app.console)
     with locked(site, f"rotating {key}", datetime.now(UTC), app.console) as hold, contextlib.ExitStack() as stack:
         stack.enter_context(_in_file(app, rotation, value, lambda: _is_live(site, plan)))
-        if login:
-            names = waiting(hold.facts, site, rotation.services)
-            stack.enter_context(another_password(site, login, kept, names, plan.release, app.console))
-        done = deploy(prepared, plan, site, app.shell(), app.console, under=hold, rotates=key)
+        deploying = _deploy_on_cluster if prepared.environment.engine == Engine.SWARM else _deploy_on_host
+        password = _Password(login, kept) if login else None
+        done = deploying(app, rotation, password, site, prepared, plan, hold)
     for note in done.notes:
         app.console.warn(note)
     app.console.good(
@@ -129,6 +147,42 @@ def _rotate(
     if login:
         app.console.warn(f"releases before {done.release} know the password before: nobody can go back to them")
     app.console.say("Next: copies of the file elsewhere have the value before; the one before is in .windlass/env.")
+
+
+def _deploy_on_host(
+    app: App, rotation: _Rotation, password: _Password | None, site: Site, prepared: Prepared, plan: Plan, hold: Hold
+) -> Deployed:
+    from deploy.release.deploy import deploy
+    from deploy.release.rotate import another_password, waiting
+
+    with contextlib.ExitStack() as stack:
+        if password:
+            names = waiting(hold.facts, site, rotation.services)
+            stack.enter_context(another_password(site, password.login, password.kept, names, plan.release, app.console))
+        return deploy(prepared, plan, site, app.shell(), app.console, under=hold, rotates=rotation.key)
+
+
+def _deploy_on_cluster(
+    app: App, rotation: _Rotation, password: _Password | None, site: Site, prepared: Prepared, plan: Plan, hold: Hold
+) -> Deployed:
+    from deploy.release.swarm.deploy import deploy_swarm
+    from deploy.release.swarm.rotate import another_password_on_cluster
+
+    if password is None:
+        return deploy_swarm(prepared, plan, site, app.shell(), app.console, under=hold, rotates=rotation.key)
+    with another_password_on_cluster(
+        site, password.login, password.kept, rotation.services, plan.release, app.console
+    ) as before_return:
+        return deploy_swarm(
+            prepared,
+            plan,
+            site,
+            app.shell(),
+            app.console,
+            under=hold,
+            rotates=rotation.key,
+            before_return=before_return,
+        )
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from deploy.model.checks import check_host, require_none
@@ -23,16 +23,17 @@ from deploy.model.swarm.found import Cluster
 from deploy.model.swarm.plan import make_swarm_plan
 from deploy.model.swarm.refused import check_cluster, check_sizes, check_swarm
 from deploy.model.swarm.render import own_networks
-from deploy.release.checking import wanted_of
+from deploy.release.checking import other_majors, wanted_of
 from deploy.release.current import MakeCurrent
 from deploy.release.definitions import explained
 from deploy.release.deploy import Deployed, purpose, require_unchanged
 from deploy.release.edge import WatchFromHere
-from deploy.release.lock import locked
+from deploy.release.lock import Hold, locked
 from deploy.release.migrate import BackUpBeforeMigrating, CheckMigrations, Migrate, Pending
 from deploy.release.prepare import Prepared, whoami
 from deploy.release.push import Push
 from deploy.release.records import keep_journal
+from deploy.release.rehearse import Rehearse
 from deploy.release.site import Site
 from deploy.release.steps import Action, run_all
 from deploy.release.swarm.change import SwarmChange, look
@@ -68,6 +69,7 @@ def plan_swarm(prepared: Prepared, site: Site, local: LocalShell) -> tuple[Plan,
         *check_cluster(cluster, facts, prepared.stack, site.layout.project),
         *check_swarm(prepared.stack, prepared.places, prepared.environment),
         *check_sizes(mounted_files(prepared)),
+        *other_majors(prepared, plan, site, local),
     )
     notes = require_none(problems, site.shell.name, prepared.lines.locate)
     return dataclasses.replace(plan, warnings=plan.warnings + notes), cluster
@@ -81,12 +83,33 @@ def _without_edge(facts: Facts, cluster: Cluster, prepared: Prepared, site: Site
     return dataclasses.replace(facts, listening=facts.listening - held)
 
 
-def deploy_swarm(prepared: Prepared, plan: Plan, site: Site, local: LocalShell, console: Console) -> Deployed:
-    """Carry out a plan. Raises DeployError when it cannot be; every service is then as the release before had it."""
+def deploy_swarm(
+    prepared: Prepared,
+    plan: Plan,
+    site: Site,
+    local: LocalShell,
+    console: Console,
+    *,
+    under: Hold | None = None,
+    rotates: str = "",
+    before_return: Callable[[], None] = lambda: None,
+) -> Deployed:
+    """Carry out a plan, under a lock that is held already or one of its own; `rotates` is for the journal.
+
+    `before_return` is done before services go back to the release before. Raises DeployError when the plan cannot be
+    carried out; every service is then as the release before had it.
+    """
     began = time.monotonic()
-    with locked(site, purpose(plan), datetime.now(UTC), console) as hold:
+    with locked(site, purpose(plan), datetime.now(UTC), console, under=under) as hold:
         require_unchanged(hold.facts, plan)
-        change = SwarmChange(site, prepared.environment, hold.facts, prepared.record, cluster=look(site))
+        change = SwarmChange(
+            site,
+            prepared.environment,
+            hold.facts,
+            prepared.record,
+            cluster=look(site),
+            before_return=before_return,
+        )
         entry = Entry(
             at=datetime.now(UTC),
             outcome=Outcome.STARTED,
@@ -94,6 +117,7 @@ def deploy_swarm(prepared: Prepared, plan: Plan, site: Site, local: LocalShell, 
             by=whoami(),
             revision=str(prepared.record.revision),
             previous=plan.previous,
+            rotated=rotates,
         )
         with told_what_came_of(change), keep_journal(hold, entry, change) as seconds:
             carry_out(_actions(prepared, plan, change, local), change, console, seconds)
@@ -139,6 +163,7 @@ def _actions(prepared: Prepared, plan: Plan, change: SwarmChange, local: LocalSh
     found = [name for name in migrating if "migrate" in prepared.stack.services[name].options.found]
     return [
         Push(change, plan.push, local),
+        *([Rehearse(change, prepared, migrating, found=found)] if prepared.environment.rehearse else []),
         Distribute(change),
         MakeOverlays(change, prepared.stack),
         StageForCluster(change, prepared, plan),
