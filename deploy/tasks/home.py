@@ -16,6 +16,7 @@ from deploy.engine.health import start
 from deploy.model.command import Command
 from deploy.model.errors import DeployError, UsageError
 from deploy.model.kinds import Kind
+from deploy.model.settings import Engine
 from deploy.model.stack import Service
 from deploy.tasks.app import App
 from deploy.tasks.place import have_age, place_of
@@ -32,6 +33,7 @@ def home_of(app: App, env: str, host: list[str]) -> Iterator[Home]:
             yield Here(app.dev(), place.repository)
             return
         from deploy.release.lock import require_thawed
+        from deploy.release.swarm.upgrade import InCluster
         from deploy.release.upgrade import There
 
         live = site.first_look.live
@@ -40,7 +42,8 @@ def home_of(app: App, env: str, host: list[str]) -> Iterator[Home]:
         require_thawed(site.first_look)
         have_age(app, place)
         prepared = app.prepare(place.environment, site, datetime.now(UTC))
-        yield There(site, prepared, live, app.shell(), app.console, place.paused)
+        make = InCluster if place.environment.engine == Engine.SWARM else There
+        yield make(site, prepared, live, app.shell(), app.console, place.paused)
 
 
 class Here(Home):
@@ -48,6 +51,7 @@ class Here(Home):
 
     release = ""
     words = ""
+    tells_users = False
 
     def __init__(self, dev: DevStack, repository: Repository) -> None:
         self._dev = dev

@@ -102,6 +102,8 @@ def _data(record: ReleaseRecord, facts: Facts, cluster: Cluster, layout: HostLay
         elif parts := changed_parts(known, service.parts):
             gap = replacing_s(facts.journal, name)
             yield ServicePlan(name, service.kind, Action.REPLACE, parts, gap_s=gap)
+        elif there.wanted == 0 and service.replicas:
+            yield ServicePlan(name, service.kind, Action.REPLACE, ("it has been scaled to nothing",))
         else:
             yield ServicePlan(name, service.kind, Action.KEEP)
     for name in facts.data:
