@@ -19,7 +19,7 @@ from deploy.model.swarm.edge import render_edge
 from deploy.model.swarm.render import MountedFile, StackDocument, Subject, render_app, render_data, render_once
 from deploy.release.prepare import Prepared
 from deploy.release.prune import remove_releases
-from deploy.release.stage import SECRET_MODE, add_folder, add_rendered, add_text, making_volumes
+from deploy.release.stage import SECRET_MODE, add_folder, add_rendered, add_text, making_archives, making_volumes
 from deploy.release.steps import Action
 from deploy.release.swarm.change import SwarmChange
 from deploy.ui import Step
@@ -62,7 +62,8 @@ class StageForCluster(Action):
         )
         volumes = making_volumes(stack_volumes(prepared.stack, site.layout, prepared.places))
         unpack = site.bare("swarm-stage.sh", str(site.layout.root), change.record.id, *once.folders)
-        site.shell.run(site.guarded(sequence(*volumes, unpack, name="swarm-stage.sh")), stdin=archive)
+        making = (*volumes, *making_archives(change.record, site.layout))
+        site.shell.run(site.guarded(sequence(*making, unpack, name="swarm-stage.sh")), stdin=archive)
         step.result = f"{site.layout.release(change.record.id)}"
 
     def undo(self) -> None:

@@ -17,12 +17,15 @@ from deploy.ui.units import count
 def status(app: App, environment: Environment, given: list[str], *, json: bool) -> None:
     """Show services, nodes and what is wrong. Raises DeployError when anything is."""
     from deploy.model.swarm.report import NODE_HEADINGS, STATUS_HEADINGS, node_rows, status_problems, status_rows
+    from deploy.release.stores import wal_of
     from deploy.release.swarm.change import look
+    from deploy.ui.reports import wal_lines
 
     with manager(app, environment, given) as (site, spec):
         facts, cluster = site.facts(), look(site)
         project = site.layout.project
-        problems = tuple(status_problems(cluster, facts, project))
+        kept = wal_of(site, facts.live, environment) if facts.live else ()
+        problems = (*status_problems(cluster, facts, project), *(one.problem for one in kept if one.problem))
         rows, nodes = [*status_rows(cluster, facts, project)], [*node_rows(cluster)]
         live = facts.live
     if json:
@@ -40,6 +43,8 @@ def status(app: App, environment: Environment, given: list[str], *, json: bool) 
         app.console.data(f"{project} on the cluster of {spec}: {title}")
         app.console.table(STATUS_HEADINGS, rows)
         app.console.table(NODE_HEADINGS, nodes)
+        for line in wal_lines(kept):
+            app.console.data(line)
         for problem in problems:
             app.console.error(f"✗ {problem}")
     if problems:
