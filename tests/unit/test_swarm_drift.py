@@ -12,7 +12,7 @@ from deploy.model.command import Command
 from deploy.model.drift import Drift
 from deploy.model.errors import DeployError
 from deploy.model.options import ServiceOptions
-from deploy.model.plan import Action
+from deploy.model.plan import Action, EdgeAction
 from deploy.model.receiver import with_receivers
 from deploy.model.stack import Stack
 from deploy.model.swarm.differing import mounted_in
@@ -233,3 +233,11 @@ def test_a_data_service_that_was_scaled_to_nothing_is_brought_back_by_a_deploy()
     )
     plan = make_swarm_plan(wanted(), facts(live), looked_at(services=services), LAYOUT)
     assert [(one.name, one.action) for one in plan.data] == [("db", Action.REPLACE)]
+
+
+def test_an_edge_that_is_gone_is_brought_back_by_a_deploy() -> None:
+    live = record()
+    services = tuple(one for one in there(live.id) if one.name != "edge")
+    plan = make_swarm_plan(wanted(), facts(live), looked_at(services=services), LAYOUT)
+    assert not plan.noop
+    assert plan.edge == EdgeAction.START

@@ -50,7 +50,7 @@ def make_swarm_plan(wanted: Wanted, facts: Facts, cluster: Cluster, layout: Host
         migrations=dict(new_migrations(wanted, live)) if changing else {},
         found=wanted.found if changing else (),
         by_hand=(),
-        leftovers=tuple(_leftovers(facts)),
+        leftovers=tuple(_leftovers(facts, edge)),
         gaps=tuple(_gaps(services, data, edge, record, live)),
         warnings=wanted.warnings,
     )
@@ -140,6 +140,8 @@ def _gaps(
             yield f"{name} stops before its new version starts: {record.services[name].exclusive}"
 
 
-def _leftovers(facts: Facts) -> Iterator[str]:
+def _leftovers(facts: Facts, edge: EdgeAction) -> Iterator[str]:
+    if edge == EdgeAction.START and facts.live and facts.live.public:
+        yield "the edge is not in the cluster: it is started anew"
     if broken := interrupted(facts.journal):
         yield f"{broken.by} began {broken.release} and never ended: services may be of both versions"
