@@ -47,6 +47,11 @@ class Mount:
     target: str
     writable: bool = True
 
+    @property
+    def as_option(self) -> str:
+        """For `docker run --volume`."""
+        return f"{self.source}:{self.target}" + ("" if self.writable else ":ro")
+
 
 @dataclass(frozen=True)
 class Running:

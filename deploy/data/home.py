@@ -8,9 +8,13 @@ from contextlib import AbstractContextManager
 
 from deploy.data.find import Running, look
 from deploy.data.repository import Repository
+from deploy.model.command import Command
 from deploy.model.stack import Service, Stack
 from deploy.shell import LocalShell, Shell
 from deploy.ui import Step
+
+STOPS_WITHIN_S = 300
+"""How long a server may take to write out what it has."""
 
 
 class Home(ABC):
@@ -23,6 +27,10 @@ class Home(ABC):
     repository: Repository
     words: str
     """How to name it on a command line, with a leading space; empty for this machine."""
+    tells_users: bool
+    """Whether there is a page that tells users to wait."""
+    meanwhile: str = "stopped"
+    """What becomes of what uses a database while that is away."""
     data_projects: tuple[str, ...]
     """Compose projects that data services run in."""
 
@@ -34,6 +42,24 @@ class Home(ABC):
     def container(self, service: str) -> Running | None:
         """The container of a data service, if it has one."""
         return next((one for one in look(self.shell, self.data_projects) if one.service == service), None)
+
+    def server_of(self, running: Running) -> str:
+        """Who starts a container of a data service again where it ends: for `Old.kept_by`."""
+        return running.id
+
+    def replaced(self, kept_by: str) -> bool:
+        """Whether what `server_of` named has become another."""
+        return not self.shell.run(Command("docker", "container", "inspect", kept_by), check=False).ok
+
+    def stop(self, service: str) -> None:
+        """Stop a data service, where it runs, until it is resumed or started anew."""
+        if running := self.container(service):
+            self.shell.run(Command("docker", "stop", "--time", STOPS_WITHIN_S, running.id))
+
+    def resume(self, service: str) -> None:
+        """Start a data service again that was stopped, as it is."""
+        if running := self.container(service):
+            self.shell.run(Command("docker", "start", running.id))
 
     @abstractmethod
     def obtain(self, service: Service) -> str:

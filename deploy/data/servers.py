@@ -16,6 +16,8 @@ from deploy.model.errors import UsageError
 from deploy.model.stack import Service, unescaped
 from deploy.shell import Shell
 
+SOCKET_FOLDERS = frozenset({"/var/run/postgresql", "/run/postgresql"})
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -39,10 +41,22 @@ class Old:
     server: Postgres
     image: str
     """Its id."""
-    volume: str
-    mounts: tuple[Mount, ...]
+    data: Mount
+    """The volume with its data."""
+    others: tuple[Mount, ...]
     """What else is mounted."""
     facts: ClusterFacts
+    kept_by: str
+    """Who starts it again where it ends: itself, by its container's id, or `service:NAME` of a cluster."""
+
+    @property
+    def volume(self) -> str:
+        return self.data.source
+
+    @property
+    def mounts(self) -> tuple[Mount, ...]:
+        """What else is mounted, without the folder of its socket."""
+        return tuple(one for one in self.others if one.target not in SOCKET_FOLDERS)
 
     @property
     def kept(self) -> str:

@@ -106,10 +106,13 @@ class Upgrade:
         old, names, facts = self.old, self._names, self._inspected()
         put = script_text("data", "cluster.sh")
         run = Command("docker", "run", "--detach", "--name", names.old, "--label", self._label, "--network", "none")
-        run = run.then("--volumes-from", old.server.container, "--volume", f"{names.sockets}:/var/run/postgresql")
+        run = run.then(
+            "--volume", f"{old.volume}:{old.data.target}", "--volume", f"{names.sockets}:/var/run/postgresql"
+        )
+        run = run.each("--volume", (one.as_option for one in old.mounts))
         run = run.then("--shm-size", facts["shm"]).option("--user", facts["user"] or None)
         run = run.each("--env", _kept(facts["env"])).then(facts["image"], *(facts["command"] or ()))
-        words = (self._project, names.old, old.server.container, old.volume, old.kept, names.data, facts["image"])
+        words = (self._project, names.old, old.kept_by, old.volume, old.kept, names.data, facts["image"])
         command = packaged("data", "quiet.sh", *words, " ".join(apps), put, *run)
         with quieted(self._shell, command, console) as self._quiet:
             yield

@@ -33,6 +33,9 @@ class What(StrEnum):
     NETWORK = "network"
     EDGE = "edge"
     LINK = "link"
+    SERVICE = "service"
+    """Of a cluster."""
+    NODE = "node"
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,7 @@ def _problems(prepared: Prepared, plan: Plan, site: Site, local: LocalShell, *, 
     if facts.engine_version:  # without an engine nobody could answer the rest
         yield from _ruled("host-by-hand", check_by_hand(facts, stack, prepared.places, site.layout))
         yield from _ruled("host-missing", _absent(prepared, site))
-        yield from _ruled("host-major", _other_majors(prepared, plan, site, local))
+        yield from _ruled("host-major", other_majors(prepared, plan, site, local))
         yield from _ruled("host-proof", proof_problems(prepared, plan, site, anyway=anyway))
         yield from _ruled("host-schedule", outdated(facts, environment))
     yield from _ruled("host-builder", _builder(prepared, plan, local))
@@ -157,7 +157,7 @@ def _absent(prepared: Prepared, site: Site) -> Iterator[Problem]:
             yield needed[what, name].problem
 
 
-def _other_majors(prepared: Prepared, plan: Plan, site: Site, local: LocalShell) -> Iterator[Problem]:
+def other_majors(prepared: Prepared, plan: Plan, site: Site, local: LocalShell) -> Iterator[Problem]:
     """Databases that would not start on their data; one round trip where one is to be started anew."""
     starting = {one.name for one in plan.data if one.action in {Action.CREATE, Action.REPLACE}}
     services = [one for one in prepared.stack.data if one.name in starting]

@@ -42,7 +42,7 @@ def require_live(site: Site) -> ReleaseRecord:
 def _services(printed: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for line in printed.splitlines():
         what, _, content = line.partition(" ")
-        if what not in {"release", "data"}:
+        if what not in {"release", "data", "stack"}:
             continue
         try:
             document: Mapping[str, Any] = json.loads(base64.b64decode(content))

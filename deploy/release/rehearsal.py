@@ -40,7 +40,9 @@ from deploy.model.rehearsal import (
     rehearsal_document,
 )
 from deploy.model.render import render_data, render_release
+from deploy.model.settings import Engine
 from deploy.model.stack import not_yours
+from deploy.model.swarm.names import data_stack, service_name
 from deploy.release.change import Change
 from deploy.release.migrate import OneOffs, listed, pending
 from deploy.release.prepare import Prepared
@@ -120,8 +122,11 @@ class Rehearsal:
         return self._change.site.layout.project
 
     def _names(self, service: str) -> tuple[str, ...]:
-        change = self._change
-        return names_of(service, change.record.services[service], change.site.layout.data_container(service))
+        change, layout = self._change, self._change.site.layout
+        called = layout.data_container(service)
+        if change.environment.engine == Engine.SWARM:
+            called = service_name(data_stack(layout.project), service)
+        return names_of(service, change.record.services[service], called)
 
     def _copies(self, servers: ExitStack) -> Iterator[Copy]:
         """A server for each database service, with its roles."""

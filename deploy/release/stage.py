@@ -45,7 +45,7 @@ class StageRelease(Action):
         data = render_data(prepared.stack, images, site.layout, prepared.places, parts)
         unpack = site.bare("stage.sh", str(site.layout.root), record.id, *app.folders, *data.folders)
         volumes = making_volumes(stack_volumes(prepared.stack, site.layout, prepared.places))
-        stage = sequence(*volumes, *_archives(record, site.layout), unpack, name="stage.sh")
+        stage = sequence(*volumes, *making_archives(record, site.layout), unpack, name="stage.sh")
         with site.shell.start(site.guarded(stage)) as process:
             _send(process, record.to_json(), app, data, parts)
             process.close_stdin()
@@ -69,7 +69,7 @@ def making_volumes(volumes: Iterable[Volume]) -> Iterator[Command]:
         yield command.then(volume.name)
 
 
-def _archives(record: ReleaseRecord, layout: HostLayout) -> Iterator[Command]:
+def making_archives(record: ReleaseRecord, layout: HostLayout) -> Iterator[Command]:
     """Folders for WAL, of whoever works here: the engine would make them root's. What is there stays as it is."""
     for service in record.services.values():
         if service.receives:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from pathlib import PurePosixPath
 from typing import Any
 
 from deploy.data.find import look
@@ -30,7 +31,7 @@ from deploy.release.change import Change
 from deploy.release.data_services import READY_TIMEOUT_S, lasting_triples, with_known_networks
 from deploy.release.deploy import obtain_and_build
 from deploy.release.edge import point_edge
-from deploy.release.lock import locked, require_thawed
+from deploy.release.lock import Hold, locked, require_thawed
 from deploy.release.prepare import Prepared, whoami
 from deploy.release.push import receiver
 from deploy.release.records import keep_journal
@@ -42,6 +43,8 @@ from deploy.ui.units import size
 
 MOVES = frozenset({"image", "volumes"})
 """Parts of a definition that may differ in an upgrade: images of another version may keep their data elsewhere."""
+SECTIONS = ("networks", "volumes", "configs", "secrets")
+"""Of a document, those with what services need beside them."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +75,7 @@ class There(Home):
         self.repository = repository_of(site, prepared.environment)
         self.words = f" --env {prepared.environment.name} --host {site.shell.name}"
         self.data_projects = (site.layout.data_project,)
+        self.tells_users = site.first_look.edge is not None
         self._site = site
         self._prepared = prepared
         self._live = live
@@ -97,7 +101,7 @@ class There(Home):
     @contextlib.contextmanager
     def changing(self, purpose: str) -> Iterator[None]:
         site = self._site
-        with locked(site, purpose, datetime.now(UTC), self._console) as hold:
+        with self._locked(purpose) as hold:
             require_thawed(hold.facts)
             live = hold.facts.live
             if live is None or live.id != self._live.id:
@@ -108,6 +112,9 @@ class There(Home):
             entry = Entry(datetime.now(UTC), Outcome.STARTED, live.id, whoami(), str(live.revision), live.id)
             with keep_journal(hold, entry, change, Outcome.UPGRADED):
                 yield
+
+    def _locked(self, purpose: str) -> AbstractContextManager[Hold]:
+        return locked(self._site, purpose, datetime.now(UTC), self._console)
 
     def paused(self) -> AbstractContextManager[None]:
         return self._paused()
@@ -132,12 +139,11 @@ class There(Home):
         known = self._prepared.record.services
         # what receives the server's WAL is of its version, too
         records = {name: known[name] for name in (service.name, receiver_of(service.name)) if name in known}
-        images = {name: one.image for name, one in known.items()}
         parts = {name: one.parts for name, one in records.items()}
-        wanted = render_data(self._prepared.stack, images, self._site.layout, self._prepared.places, parts).document
+        wanted = self._wanted(parts)
         document = {**before.document, "services": {**before.document["services"]}}
         document["services"] |= {name: wanted["services"][name] for name in records}
-        for section in ("networks", "volumes"):
+        for section in SECTIONS:
             if merged := {**(document.get(section) or {}), **(wanted.get(section) or {})}:
                 document[section] = merged
         services = {**before.record.services, **records}
@@ -182,18 +188,29 @@ class There(Home):
             point_edge(site, edge, edge.live, fill=None, current=live.id)
         step.result = ", ".join(sorted(names))
 
+    def _wanted(self, parts: Mapping[str, Mapping[str, str]]) -> Mapping[str, Any]:
+        """The document of all data services as the checkout has them; `parts` are those of the ones to start."""
+        prepared = self._prepared
+        images = {name: one.image for name, one in prepared.record.services.items()}
+        return render_data(prepared.stack, images, self._site.layout, prepared.places, parts).document
+
+    @property
+    def _document_path(self) -> PurePosixPath:
+        """Where the document of the data services is on the host."""
+        return self._site.layout.data / "compose.yaml"
+
     def _defined(self) -> Definition:
         site = self._site
         facts = site.facts()
         live = facts.live
         if live is None:
             raise DeployError(f"{site.shell.name}: no release is live there any more")
-        text = site.shell.run(Command("cat", f"{site.layout.data}/compose.yaml")).stdout
+        text = site.shell.run(Command("cat", str(self._document_path))).stdout
         try:
             document = json.loads(text)
         except ValueError as error:
             raise DeployError(
-                f"{site.shell.name}: {site.layout.data}/compose.yaml was rewritten by hand",
+                f"{site.shell.name}: {self._document_path} was rewritten by hand",
                 f"inv {self._prepared.environment.name}.drift says more",
             ) from error
         return Definition(document, facts.data, live)

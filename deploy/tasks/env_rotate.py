@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,18 +16,22 @@ from deploy.engine.held import seal_of
 from deploy.model.envfile import Uses, generated, generators, names_in, read, require_name, with_value
 from deploy.model.errors import DeployError, UsageError, nearest
 from deploy.model.initial import PASSWORD, Login, login_of
-from deploy.model.settings import Environment
+from deploy.model.settings import Engine, Environment
 from deploy.tasks.app import App
 from deploy.tasks.base import HOST_HELP, YES_HELP, task
 from deploy.tasks.env_value import given_value
-from deploy.tasks.swarm import refuse_on
+from deploy.tasks.plans import plan_of, show_plan
+from deploy.tasks.swarm.reach import changing, require_home
 from deploy.ui.reports import seen
 from deploy.ui.units import duration
 
 if TYPE_CHECKING:
     from deploy.model.plan import Plan
+    from deploy.release.deploy import Deployed
+    from deploy.release.lock import Hold
     from deploy.release.prepare import Prepared
     from deploy.release.site import Site
+    from deploy.tasks.swarm.reach import Reach
 
 _USUAL = "password"
 
@@ -59,6 +64,27 @@ class _Rotation:
         )
 
 
+@dataclass(frozen=True)
+class _Password:
+    """What a database's role is to get."""
+
+    login: Login
+    kept: str
+    """What the server keeps of it."""
+
+
+@dataclass(frozen=True)
+class _Change:
+    """A rotation on its way to a host, or to a cluster."""
+
+    rotation: _Rotation
+    value: str = field(repr=False)
+    site: Site
+    reach: Reach | None
+    prepared: Prepared
+    plan: Plan
+
+
 @task(
     positional=("key",),
     iterable=("host",),
@@ -82,31 +108,38 @@ def rotate(app: App, key: str, host: list[str], env: str = "prod", given: bool =
     environment = app.settings.environment(env)
     if environment.local:
         raise UsageError(f"--env {env} is this machine", f"inv env.set {key} --env {env}, then inv dev.up")
-    refuse_on(environment, "env.rotate", f"inv env.set {key} --env {env}, then inv {env}.deploy; ALTER ROLE first")
     rotation = _rotation(app, key, environment)
     value = given_value(key) if given else _new_value(app, rotation)
     app.held(environment, **{key: value})
-    with app.one_site(env, host) as site:
-        from deploy.release.deploy import plan_deploy
-
+    with _reached(app, environment, host) as (site, reach):
         if site.first_look.live is None:
             raise UsageError(f"{site.shell.name}: no release is live there", f"inv env.set {key} --env {env}")
         prepared = app.prepare(environment, site, datetime.now(UTC))
         with app.console.step(f"Look at {site.shell.name}"):
-            plan, _ = plan_deploy(prepared, site, app.shell())
-        _rotate(app, rotation, value, site, prepared, plan, yes=yes)
+            plan = plan_of(app, prepared, site, reach)
+        _rotate(app, _Change(rotation, value, site, reach, prepared, plan), yes=yes)
 
 
-def _rotate(
-    app: App, rotation: _Rotation, value: str, site: Site, prepared: Prepared, plan: Plan, *, yes: bool
-) -> None:
-    from deploy.release.deploy import deploy, obtain_and_build
-    from deploy.release.lock import locked
-    from deploy.release.rotate import another_password, kept_of, waiting
-    from deploy.tasks.plans import show_plan
+@contextlib.contextmanager
+def _reached(app: App, environment: Environment, host: list[str]) -> Iterator[tuple[Site, Reach | None]]:
+    """The one host that it is about, or a manager of the cluster."""
+    if environment.engine == Engine.SWARM:
+        with changing(app, environment, host) as (members, lead):
+            yield lead.site, (members, lead)
+        return
+    with app.one_site(environment.name, host) as site:
+        yield site, None
 
+
+def _rotate(app: App, change: _Change, *, yes: bool) -> None:
+    from deploy.release.deploy import obtain_and_build
+    from deploy.release.rotate import kept_of
+
+    rotation, site, prepared, plan = change.rotation, change.site, change.prepared, change.plan
     key, login = rotation.key, rotation.login(prepared)
-    kept = kept_of(value) if login else ""
+    kept = kept_of(change.value) if login else ""
+    if login and change.reach:
+        require_home(rotation.environment, *change.reach, f"the password of {login.service}")
     if not plan.changes:
         raise UsageError(f"{key} changes nothing on {site.shell.name}", f"inv env.set {key} alone changes the file")
     show_plan(app, plan, app.console.say)
@@ -115,12 +148,12 @@ def _rotate(
         return
     app.console.confirm(f"Rotate {key}?", yes=yes, consequence="this changes what users get")
     obtain_and_build(prepared, plan, app.shell(), app.console)
-    with locked(site, f"rotating {key}", datetime.now(UTC), app.console) as hold, contextlib.ExitStack() as stack:
-        stack.enter_context(_in_file(app, rotation, value, lambda: _is_live(site, plan)))
-        if login:
-            names = waiting(hold.facts, site, rotation.services)
-            stack.enter_context(another_password(site, login, kept, names, plan.release, app.console))
-        done = deploy(prepared, plan, site, app.shell(), app.console, under=hold, rotates=key)
+    with (
+        _locked(app, change, f"rotating {key}") as hold,
+        _in_file(app, rotation, change.value, lambda: _is_live(site, plan)),
+    ):
+        deploying = _deploy_on_cluster if change.reach else _deploy_on_host
+        done = deploying(app, change, _Password(login, kept) if login else None, hold)
     for note in done.notes:
         app.console.warn(note)
     app.console.good(
@@ -129,6 +162,59 @@ def _rotate(
     if login:
         app.console.warn(f"releases before {done.release} know the password before: nobody can go back to them")
     app.console.say("Next: copies of the file elsewhere have the value before; the one before is in .windlass/env.")
+
+
+def _locked(app: App, change: _Change, purpose: str) -> AbstractContextManager[Hold]:
+    from deploy.release.lock import locked
+    from deploy.release.swarm.lock import cluster_locked
+
+    if change.reach:
+        members, lead = change.reach
+        return cluster_locked(lead, members, purpose, app.console)
+    return locked(change.site, purpose, datetime.now(UTC), app.console)
+
+
+def _deploy_on_host(app: App, change: _Change, password: _Password | None, hold: Hold) -> Deployed:
+    from deploy.release.deploy import deploy
+    from deploy.release.rotate import another_password, waiting
+
+    rotation, site, prepared, plan = change.rotation, change.site, change.prepared, change.plan
+    with contextlib.ExitStack() as stack:
+        if password:
+            names = waiting(hold.facts, site, rotation.services)
+            stack.enter_context(another_password(site, password.login, password.kept, names, plan.release, app.console))
+        return deploy(prepared, plan, site, app.shell(), app.console, under=hold, rotates=rotation.key)
+
+
+def _deploy_on_cluster(app: App, change: _Change, password: _Password | None, hold: Hold) -> Deployed:
+    from deploy.release.swarm.deploy import deploy_swarm
+    from deploy.release.swarm.rotate import another_password_on_cluster
+
+    if change.reach is None:
+        raise TypeError("only a cluster is deployed to so")
+    rotation, prepared, plan = change.rotation, change.prepared, change.plan
+    members, lead = change.reach
+
+    def deploy(before_return: Callable[[], None] = lambda: None) -> Deployed:
+        local, console = app.shell(), app.console
+        return deploy_swarm(
+            prepared,
+            plan,
+            members,
+            lead,
+            local,
+            console,
+            under=hold,
+            rotates=rotation.key,
+            before_return=before_return,
+        )
+
+    if password is None:
+        return deploy()
+    with another_password_on_cluster(
+        lead.site, password.login, password.kept, rotation.services, plan.release, app.console
+    ) as before_return:
+        return deploy(before_return)
 
 
 @contextlib.contextmanager

@@ -16,9 +16,11 @@ from deploy.engine.health import start
 from deploy.model.command import Command
 from deploy.model.errors import DeployError, UsageError
 from deploy.model.kinds import Kind
+from deploy.model.settings import Engine
 from deploy.model.stack import Service
 from deploy.tasks.app import App
 from deploy.tasks.place import have_age, place_of
+from deploy.tasks.swarm.reach import changing, require_home
 from deploy.ui import Step
 
 
@@ -40,7 +42,15 @@ def home_of(app: App, env: str, host: list[str]) -> Iterator[Home]:
         require_thawed(site.first_look)
         have_age(app, place)
         prepared = app.prepare(place.environment, site, datetime.now(UTC))
-        yield There(site, prepared, live, app.shell(), app.console, place.paused)
+        if place.environment.engine != Engine.SWARM:
+            yield There(site, prepared, live, app.shell(), app.console, place.paused)
+            return
+        from deploy.release.swarm.upgrade import InCluster
+
+        with changing(app, place.environment, host) as (members, lead):
+            require_home(place.environment, members, lead, "db.upgrade")
+            home = InCluster(lead.site, prepared, live, app.shell(), app.console, place.paused)
+            yield home.reached_by(members, lead)
 
 
 class Here(Home):
@@ -48,6 +58,7 @@ class Here(Home):
 
     release = ""
     words = ""
+    tells_users = False
 
     def __init__(self, dev: DevStack, repository: Repository) -> None:
         self._dev = dev

@@ -1,18 +1,34 @@
-"""Plans of several hosts, shown once for those to which the same happens."""
+"""Plans: made for one host or a cluster, and those of several hosts shown once where the same happens to them."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from deploy.model.plan import Plan
 from deploy.tasks.app import App
 from deploy.ui.plans import plan_lines
 from deploy.ui.units import count, names_of
 
+if TYPE_CHECKING:
+    from deploy.release.prepare import Prepared
+    from deploy.release.site import Site
+    from deploy.tasks.swarm.reach import Reach
+
 MOST_PLANS = 10
 """Different plans of one run that are shown."""
+
+
+def plan_of(app: App, prepared: Prepared, site: Site, reach: Reach | None = None) -> Plan:
+    """What a deploy would do to a host, or to a cluster by `reach`. Raises DeployError for what is in its way."""
+    from deploy.release.deploy import plan_deploy
+    from deploy.release.swarm.deploy import plan_swarm
+
+    if reach:
+        return plan_swarm(prepared, *reach, app.shell())[0]
+    return plan_deploy(prepared, site, app.shell())[0]
 
 
 def alike(plans: Sequence[Plan]) -> Iterator[Plan]:

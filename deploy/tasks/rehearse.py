@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from invoke.tasks import Task
 
-from deploy.tasks import swarm
+from deploy.model.settings import Engine, Environment
 from deploy.tasks.app import App
 from deploy.tasks.base import HOST_HELP, task
+from deploy.tasks.plans import plan_of
+from deploy.tasks.swarm.reach import changing, require_home
 from deploy.ui.rehearsal import report_lines
 from deploy.ui.units import duration
+
+if TYPE_CHECKING:
+    from deploy.release.site import Site
+    from deploy.tasks.swarm.reach import Reach
 
 
 def rehearse_task(name: str) -> Task[Any]:
@@ -32,26 +38,37 @@ def rehearse_task(name: str) -> Task[Any]:
         reaches; how long the migrations took there, what they locked and what they changed is reported, and all of it
         is removed. Ends with status 1 when they fail. Example: inv prod.rehearse --host deploy@app1.example.com
         """
-        from deploy.release.deploy import plan_deploy, rehearse
-
         environment = app.settings.environment(name)
-        swarm.refuse_on(environment, f"{name}.rehearse")
+        if environment.engine == Engine.SWARM:
+            app.require_engine(yes=False)
+            with changing(app, environment, host) as (members, lead):
+                require_home(environment, members, lead, f"{name}.rehearse")
+                _rehearse(app, environment, lead.site, lead.spec, backup, (members, lead))
+            return
         specs = app.hosts(environment, host)
         app.require_engine(yes=False)
         for spec in specs:
             with app.site(environment, spec) as site:
-                prepared = app.prepare(environment, site, datetime.now(UTC))
-                with app.console.step(f"Look at {spec}"):
-                    plan, _ = plan_deploy(prepared, site, app.shell())
-                report = rehearse(prepared, plan, site, app.shell(), app.console, backup=backup)
-                if report is None:
-                    continue
-                for line in report_lines(report):
-                    app.console.data(line)
-                app.console.good(
-                    f"The migrations run through on the data of {report.backup}, in {duration(report.took_s)}; "
-                    f"nothing of production on {spec} was touched."
-                )
-                app.console.say(f"Next: inv {name}.deploy --host {spec} runs them there, after a backup.")
+                _rehearse(app, environment, site, spec, backup)
 
     return rehearse
+
+
+def _rehearse(
+    app: App, environment: Environment, site: Site, spec: str, backup: str, reach: Reach | None = None
+) -> None:
+    from deploy.release.deploy import rehearse
+
+    prepared = app.prepare(environment, site, datetime.now(UTC))
+    with app.console.step(f"Look at {spec}"):
+        plan = plan_of(app, prepared, site, reach)
+    report = rehearse(prepared, plan, site, app.shell(), app.console, backup=backup)
+    if report is None:
+        return
+    for line in report_lines(report):
+        app.console.data(line)
+    app.console.good(
+        f"The migrations run through on the data of {report.backup}, in {duration(report.took_s)}; "
+        f"nothing of production on {spec} was touched."
+    )
+    app.console.say(f"Next: inv {environment.name}.deploy --host {spec} runs them there, after a backup.")

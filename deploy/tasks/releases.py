@@ -103,7 +103,6 @@ def release_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  #
                 "--wave": wave,
                 "--parallel": parallel,
                 "--on-failure": on_failure != "return",
-                "--rehearse": rehearse,
                 "--skip-unreachable": skip_unreachable,
             }
             for option in (name for name, given in meaningless.items() if given):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -34,8 +35,7 @@ def back_up(app: App, home: Home, service: Service, running: Running) -> Manifes
 
 def put(home: Home, service: Service, kept: str, live: str, image: str) -> None:
     """Make a service's volume hold what is kept in another one."""
-    if running := home.container(service.name):
-        home.shell.run(Command("docker", "stop", "--time", "300", running.id))
+    home.stop(service.name)
     put_back(home.shell, image, kept, live)
 
 
@@ -81,14 +81,17 @@ def take_back(app: App, home: Home, service: Service, *, yes: bool) -> None:
         apps = home.apps()
         with home.repository.locked(f"upgrade of {service.name} taken back"), home.paused():
             try:
-                with app.console.step("Stop what uses it") as step:
-                    if apps:
+                if apps:
+                    with app.console.step("Stop what uses it") as step:
                         home.shell.run(Command("docker", "stop", *apps), on_line=step.show)
                 with app.console.step(f"Put the data of PostgreSQL {major} back"):
                     put(home, service, wanted, live, image)
             except BaseException:
-                stopped = [*([running.id] if running and running.running else []), *apps]
-                home.shell.run(Command("docker", "start", *stopped), check=False)
+                with contextlib.suppress(CommandError):
+                    if running and running.running:
+                        home.resume(service.name)
+                if apps:
+                    home.shell.run(Command("docker", "start", *apps), check=False)
                 raise
             with app.console.step(f"Start {service.name}") as step:
                 home.start(service, step)

@@ -19,7 +19,6 @@ from deploy.model.errors import DeployError, UsageError
 from deploy.model.settings import LOCAL
 from deploy.model.stack import Service
 from deploy.shell.packaged import packaged
-from deploy.tasks import swarm
 from deploy.tasks.app import App
 from deploy.tasks.base import YES_HELP, task
 from deploy.tasks.home import home_of
@@ -58,9 +57,9 @@ def upgrade(
     """
     if back and done:
         raise UsageError("--back and --done contradict each other", "leave one of them out")
-    swarm.refuse_on(app.settings.environment(env), "db.upgrade", "it works where engine: is compose")
     with home_of(app, env, host) as home:
-        name = one_database(((one.name, one.runs) for one in home.stack.services.values()), service)
+        servers = (one for one in home.stack.services.values() if not one.receives)
+        name = one_database(((one.name, one.runs) for one in servers), service)
         wanted = home.stack.services[name]
         if done:
             forget(app, home, wanted, yes=yes)
@@ -86,14 +85,14 @@ def _upgrade(app: App, home: Home, service: Service, to: str, *, yes: bool) -> N
     home.require_only(service)
     mounted = require_place(home.local, service, home.stack.document, image, running)
     others = tuple(one for one in running.mounts if one != mounted)
-    old = Old(server, running.image, mounted.source, others, facts)
+    old = Old(server, running.image, mounted, others, facts, home.server_of(running))
     up = Upgrade(home.shell, home.project, old, wanted_server(service, image))
     used = up.require_room()
     app.console.say(
         f"{service.name} on {home.shell.name}: PostgreSQL {facts.version} → {major}, "
         f"{count(len(facts.databases), 'database')}, {size(used)}"
     )
-    app.console.note("what uses it is stopped while everything is copied and compared")
+    app.console.note(f"what uses it is {home.meanwhile} while everything is copied and compared")
     if facts.slots:
         app.console.warn(f"replication slots end with the old server: {facts.slots}")
     consequence = f"this stops {service.name} on {home.shell.name} until its data is copied"
@@ -105,7 +104,7 @@ def _upgrade(app: App, home: Home, service: Service, to: str, *, yes: bool) -> N
         with home.repository.locked(f"upgrade of {service.name}"):
             home.shell.run(packaged("data", "scratch.sh", "sweep", home.project))
             seconds = _replace(app, home, service, up)
-    paused = "users saw the maintenance page" if home.words else "it was away"
+    paused = "users saw the maintenance page" if home.tells_users else "it was away"
     app.console.good(
         f"{service.name} on {home.shell.name} is PostgreSQL {major} with everything that was in it; "
         f"{paused} for {duration(seconds)}."
@@ -191,7 +190,7 @@ def _start_new(
             home.start(service, step)
             step.result = _looked_at(home, service, contents)
     except BaseException as error:
-        if home.shell.run(Command("docker", "container", "inspect", up.old.server.container), check=False).ok:
+        if not home.replaced(up.old.kept_by):
             raise  # whoever keeps us alone with the old server starts it again
         now = "everything is what it was before the upgrade"
         with console.step(f"Put {service.name} back to what it was") as step:

@@ -3,11 +3,12 @@
 #   quiet.sh PROJECT NAME SERVER LIVE KEPT FRESH IMAGE APPS PUT RUN...
 #
 # Stops the containers APPS, which use it, then SERVER itself, and starts it again as NAME by the command RUN: on its volumes
-# and on no network. Prints "quiet" once it answers. Every line of standard input is a sign of life; "switch" stops NAME,
+# and on no network. SERVER is a container, or "service:NAME" of a cluster, which would replace one that is stopped: so the
+# service is scaled to nothing, and back. Prints "quiet" once it answers. Every line of standard input is a sign of life; "switch" stops NAME,
 # copies the volume LIVE to KEPT and the volume FRESH to LIVE by the script PUT, and prints "switched"; "stand" ends it.
 #
 # When standard input ends before that, or gives no sign of life for 45 s, everything is made what it was: SERVER starts on
-# its own data and APPS after it. Where compose has replaced SERVER by then, the new one stays, and APPS start.
+# its own data and APPS after it. Where SERVER has been replaced by then, the new one stays, and APPS start.
 set -eu
 
 trap '' HUP INT PIPE TERM  # whoever is interrupted closes our standard input, and waits for what is then done here
@@ -18,15 +19,53 @@ shift 9
 apart() { if command -v setsid >/dev/null; then setsid -w "$@"; else "$@"; fi; }
 put() { apart sh -euc "$put" cluster.sh put "$image" "$1" "$2" >&2; }
 answers() { docker exec "$name" pg_isready --quiet --host 127.0.0.1 2>/dev/null; }
+
+service=
+case $server in service:*) service=${server#service:} ;; esac
+told() { docker service inspect --format "$1" "$service"; }
+running() { docker ps --quiet --filter "label=com.docker.swarm.service.name=$service"; }
+update() { apart docker service update --detach --quiet "$@" "$service" >/dev/null; }
+if [ -n "$service" ]; then replicas=$(told '{{.Spec.Mode.Replicated.Replicas}}'); fi
+stop_server() {
+    if [ -z "$service" ]; then
+        apart docker stop --time 300 "$server" >/dev/null
+        return
+    fi
+    # a label that no stack has: whoever replaces the service takes it away
+    update --label-add "windlass.away=$name" --replicas 0 || return 1
+    tries=0
+    while [ -n "$(running)" ]; do
+        tries=$((tries + 1))
+        if [ "$tries" -ge 1200 ]; then
+            printf 'the cluster does not stop %s\n' "$service" >&2
+            return 1
+        fi
+        sleep 0.25
+    done
+}
+start_server() {
+    if [ -z "$service" ]; then
+        apart docker start "$server" >/dev/null
+    else
+        update --label-rm windlass.away --replicas "$replicas"
+    fi
+}
+is_there() {
+    if [ -z "$service" ]; then
+        docker container inspect "$server" >/dev/null 2>&1
+    else
+        [ "$(told '{{index .Spec.Labels "windlass.away"}}' 2>/dev/null)" = "$name" ]
+    fi
+}
 touched=no
 had_kept=no
 if docker volume inspect "$kept" >/dev/null 2>&1; then had_kept=yes; fi
 
 back() {
     apart docker rm --force "$name" >/dev/null 2>&1 || true
-    if docker container inspect "$server" >/dev/null 2>&1; then
+    if is_there; then
         if [ "$touched" = yes ]; then put "$kept" "$live"; fi
-        apart docker start "$server" >/dev/null
+        start_server
         if [ "$had_kept" = no ]; then docker volume rm --force "$kept" >/dev/null; fi
     fi
     # shellcheck disable=SC2086  # a list of ids
@@ -35,7 +74,7 @@ back() {
 begin() {
     # shellcheck disable=SC2086  # a list of ids
     { [ -z "$apps" ] || apart docker stop $apps >/dev/null; } &&
-        apart docker stop --time 300 "$server" >/dev/null &&
+        stop_server &&
         apart "$@" >/dev/null || return 1
     tries=0
     until answers; do

@@ -1,10 +1,11 @@
-"""Which services two documents of a stack have differently, apart from what every release changes."""
+"""What a document of a stack says of its services: which differ from another one's, and which files they have."""
 
 from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 from deploy.model.swarm import names
@@ -24,3 +25,16 @@ def _services(document: Mapping[str, Any]) -> Mapping[str, Any]:
     # as JSON has it: one of the two was read from there
     found: dict[str, Any] = json.loads(json.dumps(services))
     return found
+
+
+def mounted_in(document: Mapping[str, Any], service: str) -> Iterator[tuple[str, str]]:
+    """The files that a service has as configs and secrets: each with its path beside the document, and its target.
+
+    Those that were made without us have no file there.
+    """
+    one = (document.get("services") or {}).get(service) or {}
+    for section, usual in (("configs", "/"), ("secrets", "/run/secrets")):
+        for entry in one.get(section) or ():
+            made = (document.get(section) or {}).get(entry["source"]) or {}
+            if file := made.get("file"):
+                yield str(PurePosixPath(file)), str(PurePosixPath(usual) / entry["target"])

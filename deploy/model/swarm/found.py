@@ -86,9 +86,11 @@ class SwarmService:
     """What its tasks are to be."""
     stops_first: bool = False
     """Whether an update stops a container before the new one is there."""
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict, repr=False)
     definition: str = ""
     """Of the edge: the digest of what its containers are made from."""
+    ports: tuple[Mapping[str, Any], ...] = ()
+    """As the engine tells of those that are published."""
 
     @property
     def full_name(self) -> str:
@@ -228,6 +230,7 @@ def _services(raw: list[dict[str, Any]]) -> Iterator[SwarmService]:
             stops_first=(spec.get("UpdateConfig") or {}).get("Order") != "start-first",
             labels=labels,
             definition=labels.get(DEFINITION, ""),
+            ports=tuple((spec.get("EndpointSpec") or {}).get("Ports") or ()),
         )
 
 

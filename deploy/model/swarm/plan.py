@@ -54,7 +54,7 @@ def make_swarm_plan(
         migrations=dict(new_migrations(wanted, live)) if changing else {},
         found=wanted.found if changing else (),
         by_hand=(),
-        leftovers=tuple(_leftovers(facts)),
+        leftovers=tuple(_leftovers(facts, edge)),
         gaps=tuple(_gaps(services, data, edge, record, live)),
         warnings=wanted.warnings,
     )
@@ -108,6 +108,8 @@ def _data(record: ReleaseRecord, facts: Facts, cluster: Cluster, layout: HostLay
         elif parts := changed_parts(known, service.parts):
             gap = replacing_s(facts.journal, name)
             yield ServicePlan(name, service.kind, Action.REPLACE, parts, gap_s=gap)
+        elif there.wanted == 0 and service.replicas:
+            yield ServicePlan(name, service.kind, Action.REPLACE, ("it has been scaled to nothing",))
         else:
             yield ServicePlan(name, service.kind, Action.KEEP)
     for name in facts.data:
@@ -161,6 +163,8 @@ def _gaps(
             yield f"{name} stops before its new version starts: {record.services[name].exclusive}"
 
 
-def _leftovers(facts: Facts) -> Iterator[str]:
+def _leftovers(facts: Facts, edge: EdgeAction) -> Iterator[str]:
+    if edge == EdgeAction.START and facts.live and facts.live.public:
+        yield "the edge is not in the cluster: it is started anew"
     if broken := interrupted(facts.journal):
         yield f"{broken.by} began {broken.release} and never ended: services may be of both versions"

@@ -43,13 +43,7 @@ def check_swarm(stack: Stack, places: Places, environment: Environment) -> Itera
         yield from _mounts(service, stack, places)
         yield from _networks(service, stack)
         yield from _ports(service)
-        if service.receives:
-            yield Problem(
-                f"{service.receives}: point_in_time is not there yet on a cluster",
-                "leave it out: backups go on without it",
-                path=("services", service.receives, "x-deploy", "point_in_time"),
-            )
-    for name in ("rehearse", "keep_warm_s"):
+    for name in ("keep_warm_s",):
         if getattr(environment, name):
             yield Problem(f"{name} has no effect on a cluster yet", "leave it out", fatal=False)
 
@@ -71,6 +65,8 @@ def _keys(service: Service) -> Iterator[Problem]:
     for key, value in service.definition.items():
         if key in AS_THEY_ARE | CONVERTED | MEANINGLESS or key.startswith("x-") or not value:
             continue
+        if service.receives and key == "network_mode":  # rendered in a way of its own
+            continue
         path = ("services", service.name, key)
         if key == "security_opt":
             yield Problem(
@@ -88,7 +84,7 @@ def _keys(service: Service) -> Iterator[Problem]:
 def _mounts(service: Service, stack: Stack, places: Places) -> Iterator[Problem]:
     for mount in service.definition.get("volumes") or ():
         target = str(mount.get("target", ""))
-        if mount.get("type") == "bind" and places.of(mount).place == Place.HOST:
+        if mount.get("type") == "bind" and places.of(mount).place == Place.HOST and not service.receives:
             yield Problem(
                 f"{service.name} mounts {mount['source']}, which must be there on every node that it may run on",
                 "a volume of a network file system, or deploy.placement.constraints",

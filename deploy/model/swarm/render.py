@@ -19,6 +19,8 @@ from deploy.model.swarm.service import converted, memory_mounts
 
 _EVERYWHERE = frozenset({"nfs", "nfs4", "cifs", "glusterfs", "ceph"})
 """Types of a volume of the local driver that is the same on every node."""
+_APART = "apart"
+"""A network of receivers, which need none: a cluster has no network "none", and who names none gets the stack's own."""
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,8 @@ class _Writer:
             deploy["labels"] = dict(deploy.get("labels") or {}) | {names.RELEASE: self._subject.release}
 
     def _attachments(self, service: Service) -> dict[str, Any]:
+        if service.receives:
+            return {_APART: {}}
         raw = service.definition.get("networks") or {}
         alias = service.definition.get("container_name")
         found = {}
@@ -169,11 +173,11 @@ class _Writer:
     def _networks(self, services: Mapping[str, Any]) -> dict[str, Any]:
         used = {name for one in services.values() for name in one.get("networks") or ()}
         declared = self._model.get("networks") or {}
+        project = self._subject.layout.project
         return {
-            name: {
-                "name": _network_name(name, declared.get(name) or {}, self._subject.layout.project),
-                "external": True,
-            }
+            name: {"driver": "overlay", "internal": True}
+            if name == _APART
+            else {"name": _network_name(name, declared.get(name) or {}, project), "external": True}
             for name in sorted(used)
         }
 

@@ -1,9 +1,9 @@
 # Lets containers into a PostgreSQL server as one role without a password, or ends that: while the role's password is being
 # changed, those that know only the one before go on working.
 #
-#   let-in.sh DATABASE HBA_FILE DATA_FOLDER TOKEN LONGEST_S ROLE [CONTAINER...]
+#   let-in.sh DATABASE HBA_FILE DATA_FOLDER TOKEN LONGEST_S ROLE [CONTAINER|task:ID...]
 #
-# DATABASE is the server's container. Without a CONTAINER it ends. After LONGEST_S seconds it ends by itself, inside of
+# DATABASE is the server's container; task:ID is a container of a cluster, on whichever node. Without any of these it ends. After LONGEST_S seconds it ends by itself, inside of
 # DATABASE, also when whoever began it is gone.
 set -eu
 
@@ -11,8 +11,18 @@ database=$1 hba=$2 data=$3 token=$4 longest_s=$5 role=$6
 shift 6
 
 rules=
+addresses() {
+    case $1 in
+        task:*)
+            # with the length of the network's prefix; one that has ended meanwhile needs nothing any more
+            docker inspect --type task --format '{{range .NetworksAttachments}}{{range .Addresses}}{{.}} {{end}}{{end}}' "${1#task:}" |
+                sed 's|/[0-9]*||g' || true
+            ;;
+        *) docker container inspect --format '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}' "$1" ;;
+    esac
+}
 for name; do
-    for address in $(docker container inspect --format '{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}' "$name"); do
+    for address in $(addresses "$name"); do
         rules="${rules}host all \"$role\" $address/32 trust
 "
     done

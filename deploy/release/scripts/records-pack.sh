@@ -8,8 +8,8 @@ shift
 count=$#
 for release in "$@"; do set -- "$@" "releases/$release"; done
 shift "$count"
-for file in journal.jsonl data/state.json frozen.json; do
-    if [ -f "$file" ]; then set -- "$@" "$file"; fi
+for file in journal.jsonl data/state.json data/stack.json data/manifest.sha256 data/files frozen.json; do
+    if [ -e "$file" ]; then set -- "$@" "$file"; fi
 done
 if [ -L current ]; then set -- "$@" current; fi
 exec tar -c -f - --files-from /dev/null -- "$@"

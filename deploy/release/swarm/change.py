@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from deploy.model.drift import Drift
 from deploy.model.facts import Facts
+from deploy.model.release import ReleaseRecord
 from deploy.model.swarm import names
+from deploy.model.swarm.drift import find_swarm_drift
 from deploy.model.swarm.found import Cluster, parse_cluster
 from deploy.release.change import Change
 from deploy.release.site import Site
@@ -33,6 +37,8 @@ class SwarmChange(Change):
     """Set when services have begun to be rolled over."""
     pulled: dict[str, str] = field(default_factory=dict)
     """Image to the reference by which every node can pull it, as far as it is in the registry."""
+    before_return: Callable[[], None] = lambda: None
+    """What must be true again before the services of the release before can start anew."""
 
     @property
     def data_site(self) -> Site:
@@ -46,6 +52,12 @@ class SwarmChange(Change):
         self.site.raise_fence()
         if self.keeper:
             self.keeper.site.raise_fence()
+
+
+def drift_of(site: Site, facts: Facts, live: ReleaseRecord, verbs: str) -> tuple[Drift, ...]:
+    """What was changed on a cluster by hand; two round trips. `verbs` is how tasks of the environment are typed."""
+    script = site.bare("swarm-drift.sh", str(site.layout.root), site.layout.project, live.id)
+    return find_swarm_drift(facts, live, look(site), site.layout, site.shell.run(script).stdout, verbs)
 
 
 def look(site: Site, *stacks: str) -> Cluster:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from deploy.model.checks import Problem, check_host, require_none
@@ -23,17 +23,18 @@ from deploy.model.swarm.found import Cluster
 from deploy.model.swarm.plan import make_swarm_plan
 from deploy.model.swarm.refused import check_cluster, check_sizes, check_swarm
 from deploy.model.swarm.render import keeping, own_networks
-from deploy.release.checking import proof_problems, wanted_of
+from deploy.release.checking import other_majors, proof_problems, wanted_of
 from deploy.release.current import MakeCurrent
 from deploy.release.definitions import explained
 from deploy.release.deploy import Deployed, encrypts, purpose, require_unchanged
 from deploy.release.edge import WatchFromHere
 from deploy.release.edge_files import maintenance_page, tls_for
-from deploy.release.lock import locked
+from deploy.release.lock import Hold, locked
 from deploy.release.migrate import BackUpBeforeMigrating, CheckMigrations, Migrate, Pending
 from deploy.release.prepare import Prepared, whoami
 from deploy.release.push import Push
 from deploy.release.records import keep_journal
+from deploy.release.rehearse import Rehearse
 from deploy.release.schedule import outdated
 from deploy.release.site import Site
 from deploy.release.steps import Action, run_all
@@ -88,6 +89,7 @@ def plan_swarm(
         *check_swarm(prepared.stack, prepared.places, prepared.environment),
         *check_sizes(mounted_files(prepared)),
         *proof_problems(prepared, plan, home, anyway=bool(no_proof)),
+        *other_majors(prepared, plan, home, local),
         *outdated(home.first_look, prepared.environment),
     )
     notes = require_none(problems, site.shell.name, prepared.lines.locate)
@@ -103,16 +105,36 @@ def _without_edge(facts: Facts, cluster: Cluster, prepared: Prepared, site: Site
 
 
 def deploy_swarm(
-    prepared: Prepared, plan: Plan, members: Members, lead: Member, local: LocalShell, console: Console
+    prepared: Prepared,
+    plan: Plan,
+    members: Members,
+    lead: Member,
+    local: LocalShell,
+    console: Console,
+    *,
+    under: Hold | None = None,
+    rotates: str = "",
+    before_return: Callable[[], None] = lambda: None,
 ) -> Deployed:
-    """Carry out a plan. Raises DeployError when it cannot be; every service is then as the release before had it."""
+    """Carry out a plan, under a lock of the cluster that is held already or one of its own.
+
+    `rotates` is for the journal; `before_return` is done before services go back to the release before. Raises
+    DeployError when the plan cannot be carried out; every service is then as the release before had it.
+    """
     began = time.monotonic()
     site = lead.site
     have_registry_image(local, console, prepared.root, look(site))
     with contextlib.ExitStack() as held:
-        hold = held.enter_context(cluster_locked(lead, members, purpose(plan), console))
+        hold = under or held.enter_context(cluster_locked(lead, members, purpose(plan), console))
         require_unchanged(hold.facts, plan)
-        change = SwarmChange(site, prepared.environment, hold.facts, prepared.record, cluster=look(site))
+        change = SwarmChange(
+            site,
+            prepared.environment,
+            hold.facts,
+            prepared.record,
+            cluster=look(site),
+            before_return=before_return,
+        )
         change.keeping = keeping(prepared.stack, prepared.places)
         if keeper := keeper_of(prepared, members, lead, change.cluster):
             there = held.enter_context(locked(keeper.site, purpose(plan), datetime.now(UTC), console))
@@ -128,6 +150,7 @@ def deploy_swarm(
             revision=str(prepared.record.revision),
             previous=plan.previous,
             unproved=plan.unproved,
+            rotated=rotates,
         )
         following = records_kept(records, prepared.record.id, change.notes, console)
         with told_what_came_of(change), following, keep_journal(hold, entry, change) as seconds:
@@ -177,6 +200,7 @@ def _actions(
     return [
         *([MoveRegistry(change, local, lead.membership)] if change.cluster.registry_away else []),
         Push(change, plan.push, local),
+        *([Rehearse(change, prepared, migrating, found=found)] if prepared.environment.rehearse else []),
         Distribute(change),
         MakeOverlays(change, prepared.stack),
         StageForCluster(change, prepared, plan),
@@ -225,6 +249,12 @@ def check_keeper(prepared: Prepared, cluster: Cluster, keeper: Member | None, le
             f"the data of {project} is on node {node.hostname} ({node.address}), which is none of the hosts that are "
             "known and can be reached",
             f"name it under hosts: or nodes: in deploy.environments.{prepared.environment.name}",
+        )
+    if keeper and prepared.environment.rehearse:
+        yield Problem(
+            f"the data of {project} is on {keeper.spec}, and migrations are rehearsed where the manager that is worked "
+            "through has it",
+            "leave rehearse out",
         )
 
 

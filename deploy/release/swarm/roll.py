@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from pathlib import PurePosixPath
 
 from deploy.model.command import Command
 from deploy.model.errors import CommandError, DeployError
@@ -29,8 +30,13 @@ LOG_LINES = 25
 
 def up(site: Site, release: str, part: str, stack: str, step: Step) -> None:
     """Tell the cluster what a release's stack is to be."""
+    up_from(site, site.layout.release(release) / "swarm" / part, stack, step)
+
+
+def up_from(site: Site, folder: PurePosixPath, stack: str, step: Step) -> None:
+    """The same, with the document and its files in a folder of the manager."""
     try:
-        site.run("swarm-up.sh", str(site.layout.root), release, part, stack, on_line=step.show)
+        site.run("swarm-up.sh", str(folder), stack, on_line=step.show)
     except CommandError as error:
         raise DeployError(
             f"{site.shell.name}: the cluster does not take the stack {stack}",
@@ -128,14 +134,15 @@ class LastingUp(Action):
     def run(self, step: Step) -> None:
         change, site = self._change, self._change.site
         stack = names.data_stack(site.layout.project)
+        stands = site.script("swarm-stands.sh", str(site.layout.root), f"releases/{change.record.id}/swarm/data")
         if not change.data:
             site.run("swarm-down.sh", stack)
-            site.run("swarm-stands.sh", str(site.layout.root), change.record.id)
+            site.shell.run(stands)
             step.result = "none is left"
             return
         up(site, change.record.id, "data", stack, step)
         found = settle(site, watch_for(change.cluster, stack, {}), step)
-        site.run("swarm-stands.sh", str(site.layout.root), change.record.id)
+        site.shell.run(stands)
         step.result = count(len(found), "service")
 
 
@@ -157,6 +164,7 @@ class Roll(Action):
         step.result = ", ".join(f"{one.service} {one.words}" for one in found)
 
     def undo(self) -> None:
+        self._change.before_return()
         return_to(self._change, "app", names.app_stack(self._change.site.layout.project), self._needs)
 
 

@@ -17,7 +17,7 @@ from deploy.model.swarm import names
 from deploy.model.swarm.render import MountedFile, StackDocument, Subject, render_app, render_data, render_once
 from deploy.release.prepare import Prepared
 from deploy.release.prune import remove_releases
-from deploy.release.stage import SECRET_MODE, add_folder, add_rendered, add_text, making_volumes
+from deploy.release.stage import SECRET_MODE, add_folder, add_rendered, add_text, making_archives, making_volumes
 from deploy.release.steps import Action
 from deploy.release.swarm.change import SwarmChange
 from deploy.ui import Step
@@ -53,7 +53,7 @@ class StageForCluster(Action):
         home = change.data_site
         folders = [Command("mkdir", "-p", str(home.layout.shared / folder)) for folder in once.folders]
         volumes = making_volumes(stack_volumes(prepared.stack, home.layout, prepared.places))
-        if making := [*volumes, *folders]:
+        if making := [*volumes, *folders, *making_archives(change.record, home.layout)]:
             home.shell.run(home.guarded(sequence(*making, name="volumes and folders")))
         step.result = f"{site.layout.release(change.record.id)}"
 

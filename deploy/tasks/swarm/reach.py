@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from deploy.release.site import Site
     from deploy.release.swarm.members import Member, Members
 
+    Reach = tuple[Members, Member]
+    """All that are known of a cluster, and the manager that is worked through."""
+
 
 def is_swarm(app: App, name: str) -> bool:
     """Whether an environment's engine is a cluster."""
@@ -149,6 +152,15 @@ def home_of(members: Members, lead: Member) -> Site | None:
         return lead.site
     found = members.node(node)
     return found.site if found else None
+
+
+def require_home(environment: Environment, members: Members, lead: Member, what: str) -> None:
+    """Raises UsageError where the data is on another node than the manager that we work through."""
+    if home_of(members, lead) is not lead.site:
+        raise UsageError(
+            f"{what}: the data of {environment.project} is not on {lead.spec}, which is worked through",
+            "it works where a manager has the data, and that one is named first under hosts:, or by --host",
+        )
 
 
 def unknown_node(environment: Environment, what: str, hostname: str, address: str) -> UsageError:
