@@ -8,7 +8,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
-from deploy.model.checks import check_host, require_none
+from deploy.engine.nginx import nginx_files
+from deploy.model.checks import Problem, check_host, require_none
 from deploy.model.edge import IMAGE as EDGE_IMAGE
 from deploy.model.edge import listeners_of
 from deploy.model.errors import DeployError
@@ -17,6 +18,7 @@ from deploy.model.journal import Entry, Outcome
 from deploy.model.kinds import Kind
 from deploy.model.plan import Action as PlanAction
 from deploy.model.plan import EdgeAction, Plan
+from deploy.model.rules.upstreams import stale_upstreams
 from deploy.model.stack import Stack
 from deploy.model.swarm import names
 from deploy.model.swarm.found import Cluster
@@ -68,9 +70,19 @@ def plan_swarm(prepared: Prepared, site: Site, local: LocalShell) -> tuple[Plan,
         *check_cluster(cluster, facts, prepared.stack, site.layout.project),
         *check_swarm(prepared.stack, prepared.places, prepared.environment),
         *check_sizes(mounted_files(prepared)),
+        *_stale(prepared, cluster),
     )
     notes = require_none(problems, site.shell.name, prepared.lines.locate)
     return dataclasses.replace(plan, warnings=plan.warnings + notes), cluster
+
+
+def _stale(prepared: Prepared, cluster: Cluster) -> Iterator[Problem]:
+    """Where nginx would go on asking containers that are gone, on nodes whose services have no address that stays."""
+    if cluster.ip_vs:
+        return
+    for one in stale_upstreams(prepared.stack, nginx_files(prepared.stack, prepared.root)):
+        own = prepared.stack.services[one.service].options.allow.get(one.rule)
+        yield dataclasses.replace(one, allowed=own or prepared.environment.allow.get(one.rule, ""))
 
 
 def _without_edge(facts: Facts, cluster: Cluster, prepared: Prepared, site: Site) -> Facts:
