@@ -31,14 +31,20 @@ def stale(folder: Path, text: str, compose: str = COMPOSE, *, cluster: bool = Tr
     ("text", "told"),
     [
         ("location / { proxy_pass http://backend:8000; }", ["1 looks backend up once, as it starts"]),
-        ("server {\n  location /a/ {\n    proxy_pass http://backend/a/;\n  }\n}", ["3 looks backend up once, as it starts"]),
+        (
+            "server {\n  location /a/ {\n    proxy_pass http://backend/a/;\n  }\n}",
+            ["3 looks backend up once, as it starts"],
+        ),
         ("fastcgi_pass shop_backend:9000;", ["1 looks shop_backend up once, as it starts"]),
         ("grpc_pass grpc://backend:50051;", ["1 looks backend up once, as it starts"]),
         (
             "upstream app {\n  least_conn;\n  server backend:8000 max_fails=3;\n}\nserver { proxy_pass http://app; }",
             ["3 looks backend up once, as it starts"],
         ),
-        ("upstream backend { server backend:8000; }\nproxy_pass http://backend;", ["1 looks backend up once, as it starts"]),
+        (
+            "upstream backend { server backend:8000; }\nproxy_pass http://backend;",
+            ["1 looks backend up once, as it starts"],
+        ),
         ("upstream app { zone app 64k; server backend:8000 resolve; }", []),
         (f"{DNS}set $up http://backend:8000;\nproxy_pass $up;", []),
         ("resolver 127.0.0.11 valid=1500ms;\nproxy_pass $up;", ["1 keeps what the engine's DNS said for too long"]),

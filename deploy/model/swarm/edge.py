@@ -21,6 +21,13 @@ SERVERS = 48
 """Containers of one service that the edge can tell apart. Its configuration does not change with their number."""
 
 
+_ASK_AGAIN = """\
+  retry-on conn-failure empty-response 502
+  http-request disable-l7-retry if !{ method GET HEAD }
+"""
+"""A proxy of the stack may have asked containers that an update has just taken away: a read is asked again."""
+
+
 def edge_config(record: ReleaseRecord, project: str) -> str:
     """`haproxy.cfg`, which depends on the public ports only."""
     parts = [HEADER]
@@ -41,7 +48,9 @@ def _backend(listener: Listener, record: ReleaseRecord, project: str) -> str:
     lasting = record.services[listener.service].kind == Kind.DATA
     stack = names.data_stack(project) if lasting else names.app_stack(project)
     where = f"tasks.{names.service_name(stack, listener.service)}:{listener.port.target}"
-    return f"backend {listener.name}\n  mode {mode}\n  balance roundrobin\n  server-template s 1-{SERVERS} {where}\n"
+    again = _ASK_AGAIN if listener.port.http else ""
+    servers = f"  balance roundrobin\n  server-template s 1-{SERVERS} {where}\n"
+    return f"backend {listener.name}\n  mode {mode}\n{again}{servers}"
 
 
 def render_edge(record: ReleaseRecord, project: str, image: str, endpoint: str) -> StackDocument | None:
