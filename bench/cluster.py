@@ -27,10 +27,6 @@ from pathlib import Path
 from typing import Any
 
 from bench.failures import by_cause, told
-from deploy.engine.bases import BaseImages
-from deploy.shell import LocalShell
-from deploy.ui import Console
-from tests.conftest import ROOT
 from tests.lab.cluster import joined, services
 from tests.lab.conftest import RemoteHost
 from tests.load import Load, Request
@@ -352,8 +348,6 @@ def story(lab: Lab, way: Ours | Plain, updates: int) -> Iterator[Row]:
 @contextlib.contextmanager
 def lab(rate: float) -> Iterator[Lab]:
     """Three new nodes with the stack released to them twice; all are gone afterwards."""
-    images = BaseImages(LocalShell(), Console(), ROOT)
-    images.ensure(images.made_here())
     name = unique("cluster")
     with tempfile.TemporaryDirectory(prefix="windlass-bench-") as folder, swept(name):
         project = Project(copy_of_this_checkout(Path(folder) / "project"), name)
