@@ -134,7 +134,7 @@ def test_a_service_is_scaled_and_restarted(shop: Project, live: dict[str, Remote
     assert not before & after
 
 
-def test_a_plan_stops_where_nginx_would_ask_containers_that_are_gone(shop: Project, live: dict[str, RemoteHost]) -> None:
+def test_a_plan_stops_where_nginx_would_ask_who_is_gone(shop: Project, live: dict[str, RemoteHost]) -> None:
     assert live
     conf = shop.root / "nginx" / "default.conf"
     good = conf.read_text()
