@@ -54,6 +54,14 @@ class RemoteHost:
         """Let the engine that was stopped start again; it may not answer yet."""
         self.sh("rm /run/no-engine")
 
+    def cut_power(self) -> None:
+        """Lose everything at once: nothing ends as it should, and nobody refuses a connection either."""
+        self.sh(f"touch /run/no-engine; {_silence('-I')}; kill -9 -1")
+
+    def return_power(self) -> None:
+        """Let a host start again at the address it had; its engine may not answer yet."""
+        self.sh(f"{_silence('-D')}; /usr/sbin/sshd -E /var/log/sshd.log; rm /run/no-engine")
+
     def give_engine_memory(self, size: str) -> None:
         """Keep the engine's data in memory of a size, ``400m`` for example: what was there before is gone."""
         self.stop_engine()
@@ -75,6 +83,11 @@ class RemoteHost:
         )
         rows = [line.split() for line in lines.splitlines()]
         return {row[1]: row[2] for row in rows if len(row) == 3 and row[0].startswith(project)}
+
+
+def _silence(how: str) -> str:
+    """Begin (`-I`) or end (`-D`) to drop what comes in and what goes out."""
+    return f"iptables -t raw {how} PREROUTING -i eth0 -j DROP; iptables -t mangle {how} POSTROUTING -o eth0 -j DROP"
 
 
 def raise_host(project: Project, name: str = "") -> RemoteHost:

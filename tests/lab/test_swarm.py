@@ -134,6 +134,19 @@ def test_a_service_is_scaled_and_restarted(shop: Project, live: dict[str, Remote
     assert not before & after
 
 
+def test_a_plan_stops_where_nginx_would_ask_who_is_gone(shop: Project, live: dict[str, RemoteHost]) -> None:
+    assert live
+    conf = shop.root / "nginx" / "default.conf"
+    good = conf.read_text()
+    conf.write_text(good.replace("proxy_pass $backend;", "proxy_pass http://backend:8000;"))
+    try:
+        said = shop.inv("prod.plan", expect=1).stderr
+    finally:
+        conf.write_text(good)
+    line = next(number for number, text in enumerate(good.splitlines(), 1) if "proxy_pass" in text)
+    assert f"nginx/default.conf:{line}: nginx: nginx looks backend up once" in said
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -194,6 +207,7 @@ def test_a_node_that_dies_is_told_and_its_services_move(shop: Project, live: dic
         eventually(lambda: live["m1"].get("/")[0] == 200, 60)
         rows = status(shop, expect=1)["services"]
         assert eventually(lambda: all("sandbox-w2" not in row["nodes"] for row in rows if row["part"] == "app"))  # type: ignore[attr-defined]
+        assert "started" in shop.inv("prod.logs", "--service", "backend").stdout
     finally:
         lost.start_engine()
     eventually(lambda: shop.attempt("prod.status").returncode == 0, 90)

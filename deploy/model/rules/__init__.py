@@ -12,6 +12,7 @@ from deploy.model.rules import (
     secrets,
     services,
     staying_up,
+    upstreams,
     variables,
     volumes,
 )
@@ -77,6 +78,7 @@ RULES: tuple[Rule, ...] = (
     variables.unused_variable,
     variables.unknown_to_example,
     proxies.limits_by_edge_address,
+    upstreams.stale_upstream,
     readiness.no_health_check,
     readiness.depends_without_health,
     readiness.short_stop_grace,

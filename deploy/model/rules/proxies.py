@@ -31,10 +31,10 @@ _BELIEVES = re.compile(r"^\s*(set_real_ip_from|real_ip_header)\s", re.MULTILINE)
 def limits_by_edge_address(subject: Subject) -> Iterator[Problem]:
     seen: set[str] = set()
     for name, files in subject.nginx.items():
-        if any(_BELIEVES.search(_bare(file.text)) for file in files):
+        if any(_BELIEVES.search(bare(file.text)) for file in files):
             continue
         for file in files:
-            for number, line in enumerate(_bare(file.text).splitlines(), start=1):
+            for number, line in enumerate(bare(file.text).splitlines(), start=1):
                 place = f"{file.path}:{number}"
                 if (what := _by_address(line)) and place not in seen:
                     seen.add(place)
@@ -67,6 +67,6 @@ def _is_foreign(text: str) -> bool:
         return False
 
 
-def _bare(text: str) -> str:
+def bare(text: str) -> str:
     """Without comments; lines keep their numbers."""
     return re.sub(r"(^|[ \t])#.*", "", text, flags=re.MULTILINE)

@@ -28,6 +28,11 @@ HOME = "/var/lib/haproxy"
 """What an edge keeps on its node."""
 INSIDE = "/etc/windlass"
 """Where the containers find their scripts."""
+_ASK_AGAIN = """\
+  retry-on conn-failure empty-response 502
+  http-request disable-l7-retry if !{ method GET HEAD }
+"""
+"""A proxy of the stack may have asked containers that an update has just taken away: a read is asked again."""
 
 
 def state_of(record: ReleaseRecord, tls: Tls | None) -> EdgeState:
@@ -56,8 +61,9 @@ def _backend(listener: Listener, record: ReleaseRecord, project: str) -> str:
     lasting = record.services[listener.service].kind == Kind.DATA
     stack = names.data_stack(project) if lasting else names.app_stack(project)
     where = f"tasks.{names.service_name(stack, listener.service)}:{listener.port.target}"
+    again = _ASK_AGAIN if listener.port.http else ""
     return (
-        f"backend {listener.name}\n  mode {mode}\n  balance roundrobin\n  load-server-state-from-file global\n"
+        f"backend {listener.name}\n  mode {mode}\n  balance roundrobin\n  load-server-state-from-file global\n{again}"
         f"  server-template s 1-{SERVERS} {where} init-addr last,none\n"
     )
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
+from deploy.engine.nginx import nginx_files
 from deploy.model.checks import Problem, check_host, require_none
 from deploy.model.edge import images as edge_images
 from deploy.model.edge import listeners_of
@@ -17,6 +18,7 @@ from deploy.model.journal import Entry, Outcome
 from deploy.model.kinds import Kind
 from deploy.model.plan import Action as PlanAction
 from deploy.model.plan import Plan
+from deploy.model.rules.upstreams import stale_upstreams
 from deploy.model.stack import Stack
 from deploy.model.swarm import names
 from deploy.model.swarm.found import Cluster
@@ -91,9 +93,19 @@ def plan_swarm(
         *proof_problems(prepared, plan, home, anyway=bool(no_proof)),
         *other_majors(prepared, plan, home, local),
         *outdated(home.first_look, prepared.environment),
+        *_stale(prepared, cluster),
     )
     notes = require_none(problems, site.shell.name, prepared.lines.locate)
     return dataclasses.replace(plan, warnings=plan.warnings + notes, unproved=no_proof), cluster
+
+
+def _stale(prepared: Prepared, cluster: Cluster) -> Iterator[Problem]:
+    """Where nginx would go on asking containers that are gone, on nodes whose services have no address that stays."""
+    if cluster.ip_vs:
+        return
+    for one in stale_upstreams(prepared.stack, nginx_files(prepared.stack, prepared.root)):
+        own = prepared.stack.services[one.service].options.allow.get(one.rule)
+        yield dataclasses.replace(one, allowed=own or prepared.environment.allow.get(one.rule, ""))
 
 
 def _without_edge(facts: Facts, cluster: Cluster, prepared: Prepared, site: Site) -> Facts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from deploy.model.command import Command, sequence
+from deploy.model.command import Command
 from deploy.model.errors import DeployError, UsageError, nearest
 from deploy.model.settings import Environment
 from deploy.model.stack import one_service
@@ -13,6 +13,9 @@ from deploy.tasks.recovery import recovery_document, recovery_lines, recovery_of
 from deploy.tasks.swarm.reach import changing, chosen, home_of, manager, members_of
 from deploy.ui.reports import summary
 from deploy.ui.units import count
+
+LOGS_TIMEOUT_S = 15
+"""How long a service's logs may take before the nodes that are still waited for count as lost."""
 
 
 def status(app: App, environment: Environment, given: list[str], *, json: bool) -> None:
@@ -91,8 +94,9 @@ def logs(app: App, environment: Environment, given: list[str], service: str, *, 
                 "a cluster's logs are followed one service at a time", f"add --service {next(iter(known), 'NAME')}"
             )
         wanted = [known[service]] if service else [one for name, one in known.items() if one.startswith(f"{project}_")]
-        command = Command("docker", "service", "logs", "--tail", tail).flag("--follow", follow)
-        app.hand_over(site, sequence(*(command.then(one) for one in wanted), name="docker service logs"), tty=follow)
+        if follow:
+            app.hand_over(site, Command("docker", "service", "logs", "--tail", tail, "--follow", *wanted), tty=True)
+        app.hand_over(site, site.bare("swarm-logs.sh", LOGS_TIMEOUT_S, tail, *wanted), tty=False)
 
 
 def execute(app: App, environment: Environment, given: list[str], service: str, words: list[str], *, tty: bool) -> None:
