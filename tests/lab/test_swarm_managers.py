@@ -134,6 +134,9 @@ def test_the_cluster_is_worked_with_while_its_first_manager_is_lost(shop: Projec
         assert all(live[name].get("/")[1].startswith("release 4") for name in ("m2", "m3", "w1"))
         assert shop.inv("prod.exec", "nginx", "nginx -v").returncode == 0
         shop.inv("prod.logs", "--service", "backend")
+        shop.inv("prod.maintenance", "on")
+        assert {live[name].get("/")[0] for name in ("m2", "m3", "w1")} == {503}
+        shop.inv("prod.maintenance", "off")
         shop.inv("prod.rollback", "--yes")
         assert live["m3"].get("/")[1].startswith("release 2")
     finally:

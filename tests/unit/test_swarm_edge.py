@@ -17,7 +17,7 @@ from deploy.model.stack import Port
 from deploy.model.swarm.edge import controller_config, door_config, edge_config, state_of
 from deploy.model.swarm.edge_stack import SCRIPTS, EdgeStack
 from deploy.model.swarm.edges import parse_edges
-from deploy.model.swarm.found import Cluster, SwarmService
+from deploy.model.swarm.found import Cluster, Node, SwarmService
 from deploy.model.swarm.plan import make_swarm_plan
 from tests.unit.examples import LAYOUT, facts, record
 
@@ -122,6 +122,21 @@ def planned(tls: Tls | None, runs: str, before: Tls | None = None) -> Plan:
 )
 def test_what_becomes_of_it(plan: Plan, action: EdgeAction) -> None:
     assert plan.edge == action
+
+
+def test_a_controller_that_another_manager_has_is_something_to_do() -> None:
+    nodes = tuple(Node(one, one, "ready", "active", "manager", "", {}) for one in ("n1", "n2"))
+    spec = {"Placement": {"Constraints": ["node.id == n1"]}}
+    controller = SwarmService("s2", "controller", "shop-edge", 1, "haproxy", "", "", "", spec)
+    edge = SwarmService("s1", "edge", "shop-edge", None, "haproxy", "", "", "", {}, definition="0011")
+    wanted = Wanted(record("20261122-120000-2b3c4d5"), frozenset(), 0, (), None)
+    seen = facts(record(), edge=state_of(record(), None))
+
+    def planned_through(node: str) -> Plan:
+        return make_swarm_plan(wanted, seen, Cluster(nodes, (edge, controller), ()), LAYOUT, "0011", node)
+
+    assert planned_through("n1").edge == EdgeAction.NONE
+    assert planned_through("n2").edge == EdgeAction.RELOAD
 
 
 def test_a_change_of_names_alone_is_something_to_do() -> None:

@@ -15,20 +15,24 @@ from deploy.model.plan.make import data_gaps, new_migrations
 from deploy.model.release import ReleaseRecord, ServiceRecord
 from deploy.model.swarm import names
 from deploy.model.swarm.edge import edge_config, state_of
-from deploy.model.swarm.found import Cluster
+from deploy.model.swarm.found import Cluster, Node
+from deploy.model.swarm.placement import may_run_on
 
 
 def make_swarm_plan(
-    wanted: Wanted, facts: Facts, cluster: Cluster, layout: HostLayout, edge_definition: str = ""
+    wanted: Wanted, facts: Facts, cluster: Cluster, layout: HostLayout, edge_definition: str = "", node: str = ""
 ) -> Plan:
     """The plan that turns a cluster as found into what is wanted. What does not change is left alone.
 
-    `edge_definition` is the digest of what the edge's containers are to be made from.
+    `edge_definition` is the digest of what the edge's containers are to be made from, `node` the id of the manager that
+    is worked through, which the edge's controller is to be on.
     """
     record, live = wanted.record, facts.live
     data = tuple(_data(record, facts, cluster, layout))
     services = tuple(_services(record, live, cluster, layout.project))
     edge = _edge(record, wanted.tls, facts, cluster, layout.project, edge_definition)
+    if edge == EdgeAction.NONE and record.public and controller_elsewhere(cluster, layout.project, node):
+        edge = EdgeAction.RELOAD
     changing = any(one.action != Action.KEEP for one in (*services, *data)) or edge != EdgeAction.NONE
     needed = [*(one.image for one in record.services.values()), *(images(wanted.tls) if record.public else [])]
     push = tuple(image for image in dict.fromkeys(needed) if image not in facts.images)
@@ -133,6 +137,15 @@ def _edge(
         live, project, before
     )
     return EdgeAction.NONE if same else EdgeAction.RELOAD
+
+
+def controller_elsewhere(cluster: Cluster, project: str, node: str) -> Node | None:
+    """Where the edge's controller is, when that is another node than one; it was deployed through that one."""
+    controller = cluster.service(names.edge_stack(project), "controller")
+    own = cluster.node(node)
+    if controller is None or own is None or may_run_on(controller, own):
+        return None
+    return next((one for one in cluster.nodes if may_run_on(controller, one)), None)
 
 
 def _ports(record: ReleaseRecord, tls: Tls | None) -> tuple[str, ...]:

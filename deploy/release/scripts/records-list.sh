@@ -11,6 +11,6 @@ for list in releases/*/manifest.sha256; do
     fi
 done
 if [ -L current ]; then printf 'current %s\n' "$(basename "$(readlink current)")"; fi
-for file in journal.jsonl data/state.json data/stack.json data/manifest.sha256 frozen.json; do
+for file in journal.jsonl data/state.json data/stack.json data/manifest.sha256 edge/state.json edge/maintenance.json frozen.json; do
     if [ -f "$file" ]; then printf 'file %s %s\n' "$(sha256sum <"$file" | cut -d ' ' -f 1)" "$file"; fi
 done

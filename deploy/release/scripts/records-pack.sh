@@ -8,7 +8,7 @@ shift
 count=$#
 for release in "$@"; do set -- "$@" "releases/$release"; done
 shift "$count"
-for file in journal.jsonl data/state.json data/stack.json data/manifest.sha256 data/files frozen.json; do
+for file in journal.jsonl data/state.json data/stack.json data/manifest.sha256 data/files edge/state.json edge/maintenance.json frozen.json; do
     if [ -e "$file" ]; then set -- "$@" "$file"; fi
 done
 if [ -L current ]; then set -- "$@" current; fi

@@ -27,7 +27,7 @@ if [ -d "$partial/data/files" ]; then
     mkdir -p data/files
     cp -pf "$partial"/data/files/* data/files/ 2>/dev/null || true
 fi
-for file in data/stack.json data/manifest.sha256 data/state.json frozen.json; do
+for file in data/stack.json data/manifest.sha256 data/state.json edge/state.json edge/maintenance.json frozen.json; do
     if [ -f "$partial/$file" ]; then mv "$partial/$file" "$file"; else rm -f "$file"; fi
 done
 if [ -L "$partial/current" ]; then mv -T "$partial/current" current; else rm -f current; fi

@@ -71,7 +71,7 @@ def plan_swarm(
     maintenance_page(prepared.environment)  # what cannot be shown is better known now
     wanted = wanted_of(prepared, facts, local, edge_images(tls), tls)
     definition = edge_stack(site, prepared.record, tls, cluster.endpoint).definition()
-    plan = make_swarm_plan(wanted, facts, cluster, site.layout, definition)
+    plan = make_swarm_plan(wanted, facts, cluster, site.layout, definition, lead.node)
     plan = with_rendering(plan, prepared, site, facts, cluster)
     plan = explained(plan, prepared, site, facts)
     keeper = keeper_of(prepared, members, lead, cluster)

@@ -20,6 +20,7 @@ from deploy.model.swarm.edge import SERVER_NAME, edge_config, state_of
 from deploy.model.swarm.edge_stack import SCRIPTS, SECRETS, EdgeStack, secret_name
 from deploy.model.swarm.edges import Edges, parse_edges
 from deploy.model.swarm.found import Cluster
+from deploy.model.swarm.plan import controller_elsewhere
 from deploy.release.edge import wanted_tls
 from deploy.release.edge_files import READABLE, SECRET, maintenance_page, placeholder
 from deploy.release.site import Site
@@ -93,7 +94,7 @@ def _bring(change: SwarmChange, record: ReleaseRecord, tls: Tls | None, step: St
     # one that stays keeps the very reference: another would restart it
     same = there is not None and there.definition == made.definition()
     image = there.image if there and same else change.pulled.get(EDGE_IMAGE, EDGE_IMAGE)
-    place = site.bare("edge-place.sh", str(site.layout.root), EDGE_IMAGE)
+    place = site.bare("edge-place.sh", str(site.layout.root), EDGE_IMAGE, stack)
     words = (secret_name(site.layout.project, name) for name in SECRETS)
     up = site.bare("swarm-edge-up.sh", str(site.layout.root), stack, *words)
     files = _archive(made, change.pulled, image, maintenance_page(change.environment))
@@ -174,10 +175,20 @@ def edges(site: Site) -> Edges:
     return parse_edges(done.stdout)
 
 
-def edge_problems(site: Site, facts: Facts, cluster: Cluster) -> Iterator[str]:
-    """What is wrong with the edge of a cluster, in sentences; one round trip where there is one."""
+def edge_problems(site: Site, facts: Facts, cluster: Cluster, node: str) -> Iterator[str]:
+    """What is wrong with the edge of a cluster, in sentences; one round trip where there is one.
+
+    `node` is the id of the manager that is worked through.
+    """
     project = site.layout.project
     if facts.edge is None:
+        return
+    if where := controller_elsewhere(cluster, project, node):
+        if not where.works:
+            yield (
+                f"the edge's controller is on {where.hostname}, which is {where.state}: every node keeps the "
+                "certificates and the page that it has; the next deploy starts it anew"
+            )
         return
     try:
         behind = edges(site).behind(edge_nodes(cluster, project))

@@ -40,7 +40,7 @@ def status(app: App, environment: Environment, given: list[str], *, json: bool) 
         recovery = recovery_of(home, facts if home is site else home.facts(), environment)
         problems = (
             *status_problems(cluster, facts, project),
-            *edge_problems(site, facts, cluster),
+            *edge_problems(site, facts, cluster, lead.node),
             *recovery.problems,
         )
         hints = tuple(status_hints(cluster))
