@@ -21,6 +21,8 @@ SECRETS = ("ca.pem", "server.pem", "client.pem")
 SCRIPTS = ("node-edge.bash", "edge-runtime.bash", "controller.bash", "controller.lua", "acme.sh")
 """Of `release/scripts`: what the containers run."""
 _OF_EDGE = ("node-edge.bash", "edge-runtime.bash", "door.cfg")
+FOUND_AFTER_S = "5"
+"""How long it takes every edge to find a client that has just started, with some to spare."""
 _LOGGING = {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3"}}
 _HARDENED = {"read_only": True, "cap_drop": ["ALL"], "logging": _LOGGING}
 
@@ -153,7 +155,10 @@ class EdgeStack:
             "command": [tls.server, tls.email, *tls.names],
             "user": HAPROXY_USER,
             "configs": [*_given("acme.sh", *(["acme-ca.pem"] if tls.ca else []))],
-            **({"environment": {"LEGO_CA_CERTIFICATES": f"{INSIDE}/acme-ca.pem"}} if tls.ca else {}),
+            "environment": {
+                "FOUND_AFTER_S": FOUND_AFTER_S,
+                **({"LEGO_CA_CERTIFICATES": f"{INSIDE}/acme-ca.pem"} if tls.ca else {}),
+            },
             "volumes": [{"type": "bind", "source": _escaped(self.layout.edge / "certs"), "target": "/certs"}],
             **self._on_the_manager(replicas=0),
         }

@@ -77,12 +77,17 @@ follow() {
         name=${file##*/}
         if [ -f "$file" ] && ! same "$before" "$digest" "$name"; then load "$current/$name" || trouble="$name cannot be used"; fi
     done
-    # the last line first: a message is there before its page is shown
     for name in issued.map maintenance.map; do
-        if [ -f "$digest/$name" ]; then
-            grep -vxF -f "$before/$name" "$digest/$name" | tac | sed "s,^,set map $current/$name ,"
-        fi
-    done | while read -r line; do admin "$line"; done | grep . && trouble='the running HAProxy does not take it'
+        if [ -f "$digest/$name" ]; then change_map "$name" || trouble="the running HAProxy does not take $name"; fi
+    done
+}
+
+# The last line first: a message is there before its page is shown.
+change_map() {
+    local line lines=''
+    while IFS= read -r line; do lines="set map $current/$1 $line;$lines"; done <"$digest/$1"
+    admin "${lines%;}" >/dev/null
+    [ "$(admin "show map $current/$1" | cut -d ' ' -f 2- | grep . | sort)" = "$(sort "$digest/$1")" ]
 }
 
 pid() { admin 'show info' | sed -n 's/^Pid: //p'; }

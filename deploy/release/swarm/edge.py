@@ -36,6 +36,8 @@ from deploy.ui.certificates import certificate_problems
 from deploy.ui.units import count
 
 TAKEN_TIMEOUT_S = 30.0
+GRACE_S = 5.0
+"""How long an edge may take for what has just changed before that counts as wrong."""
 EVERY_S = 0.5
 
 
@@ -137,13 +139,15 @@ def _files(made: EdgeStack, page: str) -> Iterator[tuple[str, str, int]]:
     yield "secrets/client.pem", own["client.pem"], SECRET
 
 
-def await_edges(site: Site, step: Step) -> tuple[tuple[str, ...], Mapping[str, str]]:
+def await_edges(
+    site: Site, step: Step, timeout_s: float = TAKEN_TIMEOUT_S
+) -> tuple[tuple[str, ...], Mapping[str, str]]:
     """Wait until the edge of every node has what the manager's files say.
 
     Returns the nodes that have it, and those that have not got it in time, with why. Raises DeployError when nobody
     hands it out.
     """
-    until = time.monotonic() + TAKEN_TIMEOUT_S
+    until = time.monotonic() + timeout_s
     while True:
         nodes = edge_nodes(look(site, names.edge_stack(site.layout.project)), site.layout.project)
         late = time.monotonic() > until
@@ -176,7 +180,7 @@ def edges(site: Site) -> Edges:
 
 
 def edge_problems(site: Site, facts: Facts, cluster: Cluster, node: str) -> Iterator[str]:
-    """What is wrong with the edge of a cluster, in sentences; one round trip where there is one.
+    """What is wrong with the edge of a cluster, in sentences; two round trips where all is well with it.
 
     `node` is the id of the manager that is worked through.
     """
@@ -191,7 +195,8 @@ def edge_problems(site: Site, facts: Facts, cluster: Cluster, node: str) -> Iter
             )
         return
     try:
-        behind = edges(site).behind(edge_nodes(cluster, project))
+        # what has just changed is on its way
+        _, behind = await_edges(site, Step("Look at the edges"), GRACE_S)
         yield from (_late(node, why) for node, why in behind.items())
     except DeployError as error:
         yield error.message
