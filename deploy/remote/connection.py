@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+import logging
 import socket
 import subprocess
 import sys
@@ -34,6 +35,10 @@ CHANNEL_TIMEOUT_S = 30
 LOST_AFTER_MS = 30_000  # unacknowledged data for this long means the cable is out
 # with hardware AES these move twice the bytes of paramiko's first choice; all are OpenSSH defaults
 CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes256-ctr", "aes128-ctr")
+
+
+# what goes wrong in a transport's own thread reaches us as an error, and would be printed as a traceback besides
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 
 class Host(Shell):

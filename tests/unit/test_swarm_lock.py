@@ -148,7 +148,7 @@ def test_a_change_is_over_when_its_node_is_lost_and_none_of_its_steps_begins_any
     with hosts.change("m1", "deploying r2") as lost:
         lost.site.run("current.sh", str(lost.site.layout.root), "r2")
         hosts.state["n1"] = "down"
-        with hosts.change("m2", "deploying r3"):
+        with hosts.change("m2", "deploying r3", "m2"):
             with pytest.raises(CommandError) as raised:
                 lost.site.run("current.sh", str(lost.site.layout.root), "r9")
             assert raised.value.exit_code == 77
@@ -163,6 +163,17 @@ def test_a_lock_through_a_manager_that_nobody_here_knows_is_told_of(hosts: Hosts
         hosts.change("m2", "deploying r2", "m2").__enter__()
     assert "name m1 under hosts:" in raised.value.remedy
     assert hosts.taken
+
+
+def test_a_node_that_the_cluster_does_not_know_of_yet_is_waited_for(
+    hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As every node is for a moment when a new manager leads."""
+    hosts.leave("n1")
+    hosts.state["n1"] = "unknown"
+    monkeypatch.setattr(locking, "JUDGED_S", 0.1)
+    with pytest.raises(DeployError, match="another change is going on through m1"):
+        hosts.change("m2", "deploying r2", "m2").__enter__()
 
 
 def test_records_that_changed_meanwhile_stop_a_change(hosts: Hosts, monkeypatch: pytest.MonkeyPatch) -> None:

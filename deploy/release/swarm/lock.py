@@ -9,18 +9,23 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from deploy.model.errors import DeployError
 from deploy.model.swarm import names
+from deploy.model.swarm.found import Node
 from deploy.release.lock import Hold, locked
 from deploy.release.prepare import whoami
 from deploy.release.swarm.change import look
 from deploy.release.swarm.members import Member, Members
 from deploy.ui import Console
 
+LOST, UNSURE = "down", frozenset({"unknown", "disconnected"})
+"""States of a node: that of one that is lost, and those before the cluster is sure."""
+JUDGED_S = 90.0
 TRIES = 5
 """Others may take what we have found free; each try ends with somebody having it."""
 
@@ -79,18 +84,18 @@ def _taken(lead: Member, members: Members, purpose: str, now: datetime, console:
             before = found.id  # its client is gone: the lock of this host was free
             continue
         node = look(lead.site).node(found.node)
-        if node is None or node.state != "ready":
-            console.note(
-                f"{found.who}, was cut off with {node.hostname if node else 'its node'}: its lock is taken over"
-            )
+        holder = members.node(node) if node else None
+        if holder is None:
+            node = _judged(lead, found.node, console)
+            name = node.hostname if node else "its node"
+            if node is not None and node.state != LOST:
+                raise DeployError(
+                    f"another change is going on through {name}: {found.who}",
+                    f"wait for it to end. Is its client gone, name {name} under hosts: so that this can be seen",
+                )
+            console.note(f"{found.who}, was cut off with {name}: its lock is taken over")
             before = found.id
             continue
-        holder = members.node(node)
-        if holder is None:
-            raise DeployError(
-                f"another change is going on through {node.hostname}: {found.who}",
-                f"wait for it to end. Is its client gone, name {node.hostname} under hosts: so that this can be seen",
-            )
         with locked(holder.site, purpose, now, console):
             found = _try(lead, purpose, now, found.id)
         if isinstance(found, str):
@@ -98,6 +103,20 @@ def _taken(lead: Member, members: Members, purpose: str, now: datetime, console:
         before = ""
     who = found.who if isinstance(found, _Other) else "somebody"
     raise DeployError(f"{lead.spec}: another change is going on: {who}", "wait for it to end")
+
+
+def _judged(lead: Member, node_id: str, console: Console) -> Node | None:
+    """A node that we cannot reach, once the cluster knows what became of it: a new leader has to hear of all first."""
+    node = look(lead.site).node(node_id)
+    until = time.monotonic() + JUDGED_S
+    if node is None or node.state not in UNSURE:
+        return node
+    with console.step(f"Wait until the cluster knows what became of {node.hostname}") as step:
+        while node and node.state in UNSURE and time.monotonic() < until:
+            time.sleep(1)
+            node = look(lead.site).node(node_id)
+        step.result = node.state if node else "gone"
+    return node
 
 
 def _try(lead: Member, purpose: str, now: datetime, before: str) -> str | _Other:

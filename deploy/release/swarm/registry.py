@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from deploy.release.swarm.cluster import place_registry
 from deploy.shell import LocalShell
 from deploy.ui import Console, Step
 from deploy.ui.units import count
+
+ANSWER_S = 20.0
 
 
 class Distribute(Action):
@@ -77,6 +80,13 @@ def have_registry_image(local: LocalShell, console: Console, root: Path, cluster
         BaseImages(local, console, root).ensure([REGISTRY_IMAGE])
 
 
+def _answers(site: Site) -> bool:
+    """Whether the registry answers on a node. Behind a node that is frozen it takes connections, and says nothing."""
+    with contextlib.suppress(DeployError):
+        return site.shell.run(site.bare("swarm-door.sh"), check=False, timeout_s=ANSWER_S).ok
+    return False
+
+
 class MoveRegistry(Action):
     """Starts the registry anew on the manager that is worked through: its node is lost, and with it what it had."""
 
@@ -89,6 +99,9 @@ class MoveRegistry(Action):
 
     def run(self, step: Step) -> None:
         change, site = self._change, self._change.site
+        if _answers(site):  # a cluster with a new leader knows of no node at first
+            step.result = "not needed: it answers"
+            return
         if REGISTRY_IMAGE not in change.facts.images:
             push_images(self._local, receiver(site, change.facts), [REGISTRY_IMAGE], step, earlier={})
         place_registry(site, self._node.node, self._node.address, step)
