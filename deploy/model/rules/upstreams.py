@@ -26,7 +26,7 @@ _UNITS_S = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
 @rule(
     STALE_UPSTREAM,
     Severity.WARNING,
-    "nginx looks a name up once, and containers of a cluster change their addresses",
+    "A name is looked up once by nginx, and containers of a cluster change their addresses",
     why="""
     A name in `proxy_pass`, or a `server` of an `upstream`, is looked up when nginx starts. On a cluster a service is
     updated container by container while nginx stays, and soon none of the addresses that it knows has anybody behind
