@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from deploy.model.errors import CommandError, UnreachableError, UsageError
+from deploy.model.errors import UnreachableError, UsageError
 from deploy.model.settings import Engine, Environment
 from deploy.tasks.app import App
 from deploy.tasks.swarm.reach import changing
@@ -161,15 +161,17 @@ def _node(app: App, environment: Environment, cluster: Cluster, host: str) -> No
     known = ", ".join(one.hostname for one in cluster.nodes)
     if not host:
         raise UsageError("which node?", f"name one: --host {known.partition(',')[0]} (there are {known})")
+    said = f"{host} is no node of the cluster"
+    node = None
     try:
         with app.site(environment, _spec(environment, host)) as site:
             node = cluster.node(membership(site).node)
-    except (UnreachableError, CommandError) as error:  # its engine may be what is down
-        node = found_node(cluster, _called(app, environment, host))
-        if node is None:
-            raise UsageError(f"{error.message}, and no node is called so", f"the nodes are {known}") from error
+    except UnreachableError as error:
+        said = f"{error.message}, and no node is called so"
+    # a machine whose engine is down, or which has left already, knows of no cluster
+    node = node or found_node(cluster, _called(app, environment, host))
     if node is None:
-        raise UsageError(f"{host} is no node of the cluster", f"the nodes are {known}")
+        raise UsageError(said, f"the nodes are {known}")
     return node
 
 
