@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from deploy.model.errors import UnreachableError, UsageError
+from deploy.model.errors import CommandError, UnreachableError, UsageError
 from deploy.model.settings import Engine, Environment
 from deploy.tasks.app import App
 from deploy.tasks.swarm.reach import changing
@@ -166,7 +166,7 @@ def _node(app: App, environment: Environment, cluster: Cluster, host: str) -> No
     try:
         with app.site(environment, _spec(environment, host)) as site:
             node = cluster.node(membership(site).node)
-    except UnreachableError as error:
+    except (UnreachableError, CommandError) as error:
         said = f"{error.message}, and no node is called so"
     # a machine whose engine is down, or which has left already, knows of no cluster
     node = node or found_node(cluster, _called(app, environment, host))
