@@ -130,6 +130,7 @@ def test_one_more_name_replaces_no_container(shop: Project, live: Hosts, trust: 
     (shop.root / "invoke.yaml").write_text(SETTINGS.format(names=names, directory=pebble.directory))
     say(shop, "two names")
     with asked_for(live, trust) as loads:
+        live["m1"].sh(f"rm /opt/{shop.name}/edge/certs/{NAME}.pem /opt/{shop.name}/edge/certs/issued.map")
         done = shop.inv("prod.deploy", "--yes")
         eventually(lambda: all(serial(host, trust, SECOND) for host in live.values()), 90)
 

@@ -69,7 +69,7 @@ class EdgeStack:
                 "control": {"driver": "overlay"},
                 **{name: {"name": names.network(self.project, name), "external": True} for name in self._public()},
             },
-            "volumes": {"state": {"name": f"{stack}-state"}},
+            "volumes": {"state": {"name": state_volume(self.project)}},
             "configs": configs,
             "secrets": {name: {"name": secret_name(self.project, name), "external": True} for name in SECRETS},
         }
@@ -175,6 +175,11 @@ class EdgeStack:
                 "restart_policy": {"condition": "any", "delay": "1s"},
             },
         }
+
+
+def state_volume(project: str) -> str:
+    """The volume of every node in which its edge keeps what it has."""
+    return f"{names.edge_stack(project)}-state"
 
 
 def secret_name(project: str, name: str) -> str:

@@ -7,20 +7,27 @@
 set -eu
 
 root=$1 image=$2 stack=${3:-}
+volume=${stack:+$stack-state}
 
 # Certificates belong to the user that HAProxy runs as; what is there, placeholder or real, stays.
 place_certificates() {
     missing=
     for pem in .next/certs/*.pem; do [ -f "certs/${pem##*/}" ] || missing=yes; done
     if [ -z "$missing" ]; then return 0; fi
-    # shellcheck disable=SC2016  # expanded by the shell in the container
-    docker run --rm --network none --user 0:0 --entrypoint bash --volume "$root/edge:/edge" "$image" -euc '
+    known=
+    if [ -n "$volume" ] && docker volume inspect "$volume" >/dev/null 2>&1; then known="--volume $volume:/known:ro"; fi
+    # shellcheck disable=SC2016,SC2086  # expanded by the shell in the container; no word or two
+    docker run --rm --network none --user 0:0 --entrypoint bash --volume "$root/edge:/edge" $known "$image" -euc '
         cd /edge
         mkdir -p certs
         for pem in .next/certs/*.pem; do
             name=${pem##*/}
+            issued=no
+            if [ -f "/known/current/$name" ] && grep -qx "${name%.pem} yes" /known/current/issued.map; then
+                pem=/known/current/$name issued=yes
+            fi
             [ -f "certs/$name" ] || install -o 99 -g 99 -m 0600 "$pem" "certs/$name"
-            grep -q "^${name%.pem} " certs/issued.map 2>/dev/null || printf "%s no\n" "${name%.pem}" >>certs/issued.map
+            grep -q "^${name%.pem} " certs/issued.map 2>/dev/null || printf "%s %s\n" "${name%.pem}" "$issued" >>certs/issued.map
         done
         chown 99:99 certs certs/issued.map
         chmod 0755 certs
@@ -29,10 +36,10 @@ place_certificates() {
 }
 
 take_over() {
-    if [ -z "$stack" ] || ! docker volume inspect "$stack-state" >/dev/null 2>&1; then return 0; fi
+    if [ -z "$volume" ] || ! docker volume inspect "$volume" >/dev/null 2>&1; then return 0; fi
     if [ -n "$(docker ps --quiet --filter "label=com.docker.swarm.service.name=${stack}_controller")" ]; then return 0; fi
     # shellcheck disable=SC2016  # expanded by the shell in the container
-    docker run --rm --network none --user 0:0 --entrypoint bash --volume "$root/edge:/edge" --volume "$stack-state:/state:ro" "$image" -euc '
+    docker run --rm --network none --user 0:0 --entrypoint bash --volume "$root/edge:/edge" --volume "$volume:/state:ro" "$image" -euc '
         cd /state/current 2>/dev/null || exit 0
         mkdir -p /edge/certs
         for pem in *.pem; do
