@@ -56,7 +56,7 @@ def test_the_data_is_where_the_label_is(shop: Project, live: dict[str, RemoteHos
 
     assert f"{shop.name}_pg" in volumes["w1"]
     assert f"{shop.name}_ledger" in volumes["w1"]
-    assert all(shop.name not in volumes[name] for name in MANAGERS)
+    assert all(f"{shop.name}_" not in volumes[name] for name in MANAGERS)
     assert live["w1"].containers(f"{shop.name}-data")
 
 
