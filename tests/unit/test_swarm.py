@@ -477,7 +477,7 @@ def test_a_lost_node_with_the_data_is_refused() -> None:
 
 
 def test_status_says_which_services_are_of_another_release() -> None:
-    live = record()
+    live = record(engine=Engine.SWARM)
     found = cluster(task(1, service="s-backend"), services=(service("backend", wanted=1, release="r9"),))
     assert any("backend is of r9" in one for one in status_problems(found, facts(live), "shop"))
 
