@@ -26,6 +26,8 @@ class Label(StrEnum):
     PRE_MIGRATE = "pre-migrate"
     PRE_RESTORE = "pre-restore"
     TAKE_OVER = "take-over"
+    PRE_MOVE = "pre-move"
+    """Before a project moved between the engines."""
     REHEARSAL = "rehearsal"
     """For a rehearsal that found none, or none that was new enough."""
     PRE_UPGRADE = "pre-upgrade"

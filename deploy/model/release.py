@@ -12,6 +12,7 @@ from typing import Any
 from deploy.model.errors import DeployError
 from deploy.model.kinds import Kind
 from deploy.model.options import Backup
+from deploy.model.settings import Engine
 from deploy.model.stack import Port
 
 SCHEMA = 1
@@ -95,6 +96,8 @@ class ReleaseRecord:
     public: tuple[PublicPort, ...]
     migrated: bool = False
     """Whether this release changed the schema on its way in."""
+    engine: Engine = Engine.COMPOSE
+    """What it was made to run on. Only that can run what stands in its folder."""
 
     @property
     def networks(self) -> frozenset[str]:
@@ -140,6 +143,7 @@ class ReleaseRecord:
             services=services,
             public=tuple(PublicPort(raw["service"], Port(**raw["port"])) for raw in document["public"]),
             migrated=document["migrated"],
+            engine=Engine(document.get("engine", Engine.COMPOSE)),
         )
 
 

@@ -16,6 +16,7 @@ AUTOMATIC = frozenset(
         Label.PRE_RESTORE,
         Label.PRE_UPGRADE,
         Label.TAKE_OVER,
+        Label.PRE_MOVE,
         Label.REHEARSAL,
         Label.PULLED,
         Label.POINT_IN_TIME,

@@ -23,21 +23,22 @@ from deploy.ui import Step
 from deploy.ui.units import count
 
 
-class BackUpByHand(Action):
-    """Takes a proved backup of every database that runs by hand, before anything of it is touched."""
+class BackUpFirst(Action):
+    """Takes a proved backup of every database of a compose project, before anything of it is touched."""
 
-    title = "Back up what runs by hand"
-
-    def __init__(self, change: Change) -> None:
+    def __init__(self, change: Change, project: str, label: Label, what: str) -> None:
+        self.title = f"Back up {what}"
         self._change = change
+        self._project = project
+        self._label = label
 
     def run(self, step: Step) -> None:
-        site = self._change.site
-        databases = databases_of(site, self._change.record, site.layout.project)
+        site, live = self._change.site, self._change.facts.live
+        databases = databases_of(site, self._change.record, self._project)
         if not databases:
             step.result = "no database that we know how to back up"
             return
-        origin = Origin(site.layout.project, "", Label.TAKE_OVER, whoami())
+        origin = Origin(site.layout.project, live.id if live else "", self._label, whoami())
         repository = repository_of(site, self._change.environment)
         self._change.backup = take_backup(databases, repository, origin, datetime.now(UTC), step).id
 

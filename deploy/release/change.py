@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from deploy.model.edge import EMPTY, EdgeState
+from deploy.model.errors import DeployError
 from deploy.model.facts import Container, Facts
 from deploy.model.journal import Deed, Probes, Ran
 from deploy.model.kinds import Kind
@@ -40,6 +43,8 @@ class Change:
     """Set when the release serves and nothing will take that back any more."""
     returned: bool = False
     """Set when what users had begun to get was taken back."""
+    held: set[str] = field(default_factory=set)
+    """What a move has taken from the engine that served, and not given back: data, ports, workers."""
     watch: Watch | None = None
     probes: Probes | None = None
     """What was seen from outside, once the watch has ended."""
@@ -64,6 +69,11 @@ class Change:
         if self.watch:
             self.probes = self.watch.stop()
             self.watch = None
+
+    def give_back(self, what: str) -> None:
+        """Note that the engine that served has something again."""
+        self.held.discard(what)
+        self.returned = not self.held
 
     @property
     def previous(self) -> ReleaseRecord | None:
@@ -121,3 +131,19 @@ class Change:
     @property
     def jobs(self) -> tuple[str, ...]:
         return tuple(name for name, service in self.record.services.items() if service.kind == Kind.JOB)
+
+
+@contextlib.contextmanager
+def told_of_move(change: Change) -> Iterator[None]:
+    """Let an error of the block say which engine serves now, where the project was to move between them."""
+    try:
+        yield
+    except DeployError as error:
+        live, wanted = change.facts.live, change.environment.engine
+        if live is None or live.engine == wanted:
+            raise
+        now = f"{live.id} serves by {live.engine} as before"
+        if change.held:
+            what = ", ".join(sorted(change.held))
+            now = f"not all of it went back to {live.engine} ({what}): deploy again, by {live.engine} or by {wanted}"
+        raise DeployError(f"{error.message}; {now}", error.remedy, details=error.details, code=error.code) from error

@@ -31,6 +31,7 @@ from deploy.model.errors import DeployError
 from deploy.model.facts import Facts
 from deploy.model.findings import found_migrations
 from deploy.model.plan import Action, Plan, Wanted, make_plan
+from deploy.model.swarm.move import check_leaving, leaves_cluster, with_leaving
 from deploy.push.send import lacked_bytes
 from deploy.release.edge_files import maintenance_page, tls_for
 from deploy.release.names import addresses_of, unreachable
@@ -50,7 +51,8 @@ def outline(prepared: Prepared, site: Site, local: LocalShell) -> Plan:
     tls = tls_for(prepared.environment, prepared.record)
     maintenance_page(prepared.environment)  # what cannot be shown is better known now
     edge = edge_images(tls) if prepared.record.public else ()
-    return make_plan(wanted_of(prepared, facts, local, edge, tls), facts, site.layout)
+    plan = make_plan(wanted_of(prepared, facts, local, edge, tls), facts, site.layout)
+    return with_leaving(plan, prepared.record, facts) if leaves_cluster(facts) else plan
 
 
 def wanted_of(prepared: Prepared, facts: Facts, local: LocalShell, edge: Iterable[str], tls: Tls | None) -> Wanted:
@@ -102,6 +104,7 @@ def _problems(prepared: Prepared, plan: Plan, site: Site, local: LocalShell, *, 
         )
     )
     yield from found
+    yield from check_leaving(facts, stack, site.layout)
     if facts.engine_version:  # without an engine nobody could answer the rest
         yield from _ruled("host-by-hand", check_by_hand(facts, stack, prepared.places, site.layout))
         yield from _ruled("host-missing", _absent(prepared, site))

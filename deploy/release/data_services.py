@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from deploy.model.command import Command, sequence
@@ -48,7 +48,11 @@ class DataUp(Action):
         """What is run on the host; its last line says what came of it."""
         site = self._change.site
         project, services = site.layout.data_project, len(self._change.data)
-        return site.bare("data-up.sh", str(site.layout.root), READY_TIMEOUT_S, project, services)
+        return site.bare("data-up.sh", str(site.layout.root), READY_TIMEOUT_S, project, services, *self.lent())
+
+    def lent(self) -> tuple[str, ...]:
+        """Container, network and aliases in turn: where they are to be from their start on, besides their own."""
+        return ()
 
     def _up(self, step: Step) -> str:
         site = self._change.site
@@ -68,15 +72,24 @@ class MakeNetworks(Action):
         apps = any(one.kind != Kind.DATA for one in record.services.values())
         # compose refuses a document without services, which a stack has where all of it lives on
         make = [site.compose(record.id).then("up", "--no-start", "--no-build", "--remove-orphans")] if apps else []
-        attach = site.bare("attach.sh", *lasting_triples(site, record, self._change.data))
+        attach = site.bare("attach.sh", *self.triples())
         site.shell.run(site.guarded(sequence(*make, attach, name="docker compose up --no-start")), on_line=step.show)
+
+    def triples(self) -> tuple[str, ...]:
+        """Where the data services belong, for `attach.sh`."""
+        return lasting_triples(self._change.site, self._change.record, self._change.data)
 
     def undo(self) -> None:
         leave_networks(self._change.site, self._change.record)
 
 
-def lasting_triples(site: Site, record: ReleaseRecord, services: Iterable[str]) -> tuple[str, ...]:
-    """Container, network and aliases in turn: where data services belong into a release's networks, for `attach.sh`."""
+def lasting_triples(
+    site: Site, record: ReleaseRecord, services: Iterable[str], called: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
+    """Container, network and aliases in turn: where data services belong into a release's networks, for `attach.sh`.
+
+    `called` are their containers' names, where compose has not started them.
+    """
     return tuple(
         word
         for name in services
@@ -84,7 +97,7 @@ def lasting_triples(site: Site, record: ReleaseRecord, services: Iterable[str]) 
         for network, aliases in record.services[name].networks.items()
         if network in record.networks
         for word in (
-            site.layout.data_container(name),
+            (called or {}).get(name) or site.layout.data_container(name),
             site.layout.release_network(record.id, network),
             ",".join(aliases),
         )

@@ -35,7 +35,7 @@ def explained(plan: Plan, prepared: Prepared, site: Site, facts: Facts) -> Plan:
         reason.removeprefix("file "): one.kind for one in changing for reason in one.reasons if reason[:5] == "file "
     }
     shown = {path: kind for path, kind in paths.items() if not rough.hides_file(path)}
-    before, after = _on_host(site, live, shown), _here(prepared, site.layout, shown)
+    before, after = _on_host(site, live, shown), _here(prepared, site.layout, shown, live.engine)
     environments = [
         service.get("environment") or {}
         for side in (before, after)
@@ -73,10 +73,11 @@ def _on_host(site: Site, live: ReleaseRecord, paths: Mapping[str, Kind]) -> Defi
     )
 
 
-def _here(prepared: Prepared, layout: HostLayout, paths: Iterable[str]) -> Definitions:
+def _here(prepared: Prepared, layout: HostLayout, paths: Iterable[str], engine: Engine) -> Definitions:
+    """As the engine of the live release would have it."""
     record, places = prepared.record, prepared.places
     images = {name: service.image for name, service in record.services.items()}
-    render = render_once if prepared.environment.engine == Engine.SWARM else render_release
+    render = render_once if engine == Engine.SWARM else render_release
     app = render(prepared.stack, images, layout, record.id, places)
     data = render_data(prepared.stack, images, layout, places)
     return Definitions(

@@ -13,6 +13,7 @@ from deploy.engine.frontends import readable
 from deploy.engine.images import build
 from deploy.engine.platforms import is_native
 from deploy.engine.scan import scan_images
+from deploy.model.backup import Label
 from deploy.model.checks import require_none
 from deploy.model.deeds import differences
 from deploy.model.errors import DeployError
@@ -21,9 +22,10 @@ from deploy.model.journal import Entry, Outcome, Probes, interrupted
 from deploy.model.plan import Plan
 from deploy.model.rehearsal import Report
 from deploy.model.release import ReleaseRecord
+from deploy.model.swarm.move import leaves_cluster
 from deploy.push.packing import Packing
-from deploy.release.by_hand import BackUpByHand, EndByHand, RestByHand, TakeData
-from deploy.release.change import Change
+from deploy.release.by_hand import BackUpFirst, EndByHand, RestByHand, TakeData
+from deploy.release.change import Change, told_of_move
 from deploy.release.checking import outline, problems_of
 from deploy.release.current import MakeCurrent
 from deploy.release.data_services import DataUp, MakeNetworks
@@ -41,6 +43,7 @@ from deploy.release.site import Site
 from deploy.release.stage import StageRelease
 from deploy.release.start import StartRelease, TakeOverWorkers
 from deploy.release.steps import Action, run_all
+from deploy.release.swarm.take_back import EndWorkers, LeaveCluster, MakeNetworksBeside, TakeDataBack, TakePortsBack
 from deploy.release.tools import bring_age
 from deploy.shell import LocalShell
 from deploy.ui import Console
@@ -138,7 +141,7 @@ def deploy(
         bring_age(site, local, console, prepared.root)
     with locked(site, purpose(plan), datetime.now(UTC), console, under=under) as hold:
         change = Change(site, prepared.environment, _unchanged(hold.facts, plan, console), prepared.record)
-        with keep_journal(hold, _entry(prepared.record, plan, rotates), change) as seconds:
+        with told_of_move(change), keep_journal(hold, _entry(prepared.record, plan, rotates), change) as seconds:
             carry_out(deploy_actions(prepared, plan, change, local, packing), change, console, seconds)
     if change.deeds:
         change.notes += differences(plan, change.record, change.deeds, change.pushed)
@@ -226,24 +229,30 @@ def deploy_actions(
     """The steps up to the point of no return, each of which can be taken back."""
     pending = Pending()
     migrating, found = plan.migrate, _found(prepared, plan)
+    leaving = leaves_cluster(change.facts)
     return [
         Push(change, plan.push, local, packing),
         *([Rehearse(change, prepared, migrating, found=found)] if prepared.environment.rehearse else []),
         StageRelease(change, prepared),
-        *_data_steps(change),
-        MakeNetworks(change),
+        *(
+            [_back_up_first(change), MakeNetworksBeside(change)]
+            if leaving
+            else [*_data_steps(change), MakeNetworks(change)]
+        ),
         *([CheckMigrations(change, migrating, pending)] if migrating else []),
         *([BackUpBeforeMigrating(change, pending), Migrate(change, pending, found)] if migrating else []),
         StartRelease(change),
-        *switching(change),
+        *([TakeDataBack(change)] if leaving and (change.data or change.facts.data) else []),
+        *switching(change, TakePortsBack if leaving else PrepareEdge),
         *([EndByHand(change)] if change.by_hand else []),
+        *([EndWorkers(change)] if leaving else []),
         TakeOverWorkers(change),
     ]
 
 
 def encrypts(prepared: Prepared, plan: Plan) -> bool:
     """Whether a backup that is encrypted may be taken on the way."""
-    return bool(prepared.environment.encryption.recipients) and bool(plan.migrate or plan.by_hand)
+    return bool(prepared.environment.encryption.recipients) and bool(plan.migrate or plan.by_hand or plan.moves)
 
 
 def _found(prepared: Prepared, plan: Plan) -> Sequence[str]:
@@ -255,14 +264,21 @@ def _data_steps(change: Change) -> Sequence[Action]:
     """How the data services come up: beside nothing, or in place of those that somebody runs without us."""
     if not change.data and not change.facts.data:
         return []
-    return [BackUpByHand(change), TakeData(change)] if change.by_hand else [DataUp(change)]
+    if not change.by_hand:
+        return [DataUp(change)]
+    project = change.site.layout.project
+    return [BackUpFirst(change, project, Label.TAKE_OVER, "what runs by hand"), TakeData(change)]
 
 
-def switching(change: Change) -> Sequence[Action]:
+def _back_up_first(change: Change) -> Action:
+    return BackUpFirst(change, change.site.layout.data_project, Label.PRE_MOVE, "before the move")
+
+
+def switching(change: Change, prepare_edge: type[PrepareEdge] = PrepareEdge) -> Sequence[Action]:
     """The steps from a healthy release to one that serves, all of which can be taken back."""
     if not change.record.public:
         return [MakeCurrent(change)]
-    return [WatchFromHere(change), PrepareEdge(change), Switch(change)]
+    return [WatchFromHere(change), prepare_edge(change), Switch(change)]
 
 
 def carry_out(actions: Sequence[Action], change: Change, console: Console, seconds: dict[str, float]) -> None:
@@ -273,7 +289,8 @@ def carry_out(actions: Sequence[Action], change: Change, console: Console, secon
     seconds.update(run_all(actions, console, before_undo=change.site.raise_fence))
     change.stands = True
     try:
-        for action in (Retire(change), *([RestByHand(change)] if change.by_hand else []), Prune(change)):
+        left = [LeaveCluster(change)] if leaves_cluster(change.facts) else []
+        for action in (*left, Retire(change), *([RestByHand(change)] if change.by_hand else []), Prune(change)):
             try:
                 seconds.update(run_all([action], console))
             except DeployError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from deploy.model.command import sequence
 from deploy.model.edge import (
@@ -28,6 +28,7 @@ from deploy.model.edge import (
     target_of,
 )
 from deploy.model.errors import CommandError, DeployError
+from deploy.model.release import ReleaseRecord
 from deploy.release.change import Change
 from deploy.release.data_services import with_known_networks
 from deploy.release.edge_files import edge_archive, maintenance_page, tls_for
@@ -155,10 +156,11 @@ class PrepareEdge(Action):
         change = self._change
         wanted = change.edge.listening(listeners_of(change.record), wanted_tls(change))
         # the release before is there too: a replaced container starts with its own network only
-        serving = [change.record, *([change.previous] if change.previous else [])]
+        before = self.serving()
+        serving = [change.record, *([before] if before else [])]
         page, networks = maintenance_page(change.environment), edge_networks(change.site.layout, serving)
-        holders = self._holders(wanted)
-        if holders and not change.previous:
+        holders = self.holders(published(wanted))
+        if holders and not before:
             # whoever had the ports answers no more: an edge that starts with the release in it answers at once
             slot = wanted.spare
             wanted = wanted.with_target(slot, target_of(change.record, change.site.layout)).switched(slot)
@@ -171,16 +173,19 @@ class PrepareEdge(Action):
         change = self._change
         if self._before == EMPTY:
             change.site.run("edge-down.sh", str(change.site.layout.root))
-            change.site.run("by-hand.sh", "start", *self._holders(change.edge))
+            change.site.run("by-hand.sh", "start", *self.holders(published(change.edge)))
         elif (self._before.listeners, self._before.tls) != (change.edge.listeners, change.edge.tls):
             previous = [change.previous] if change.previous else []
             page = maintenance_page(change.environment)
             start_edge(change.site, self._before, page, edge_networks(change.site.layout, previous))
         change.edge = self._before
 
-    def _holders(self, state: EdgeState) -> tuple[str, ...]:
+    def serving(self) -> ReleaseRecord | None:
+        """The release before, where it is one that the edge serves."""
+        return self._change.previous
+
+    def holders(self, ports: Collection[int]) -> tuple[str, ...]:
         """Containers started by hand that have the edge's ports."""
-        ports = published(state)
         return tuple(one.id for one in self._change.by_hand if any(one.publishes(port) for port in ports))
 
 

@@ -110,6 +110,7 @@ def release_of(
         revision=revision,
         services={name: _record(service, stack, sources[name], places) for name, service in stack.services.items()},
         public=tuple(PublicPort(service.name, port) for service in stack.public for port in service.edge_ports),
+        engine=environment.engine,
     )
     variables = compose.variables()
     return Prepared(environment, root, stack, places, lines, sources, record, warnings, platform, variables)

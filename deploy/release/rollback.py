@@ -12,7 +12,7 @@ from deploy.model.facts import Facts
 from deploy.model.journal import Entry, Outcome, served
 from deploy.model.migrations import migrated_since, names_of, taken_back, way_back
 from deploy.model.release import ReleaseRecord
-from deploy.model.settings import Environment
+from deploy.model.settings import Engine, Environment
 from deploy.release.change import Change
 from deploy.release.data_services import MakeNetworks
 from deploy.release.deploy import Deployed, carry_out, switching
@@ -65,6 +65,26 @@ def migrations_since(facts: Facts, target: ReleaseRecord) -> tuple[str, ...]:
         f"{entry.release} ({', '.join(names_of(entry.migrations)) or 'migrations'}; backup {entry.backup or 'none'})"
         for entry in migrated_since(facts.journal, target.id)
     )
+
+
+def require_engine(host: str, environment: Environment, facts: Facts, target: ReleaseRecord) -> None:
+    """Raises UsageError for a release that was made for the other engine, and while the other engine serves."""
+    wanted, name = environment.engine, environment.name
+    live = facts.live
+    if live and live.engine != wanted:
+        raise UsageError(
+            f"{host}: {live.id} serves by {live.engine}, and '{name}' has engine: {wanted}",
+            f"engine: {live.engine} goes back among its releases; inv {name}.deploy moves it to {wanted}",
+        )
+    if target.engine != wanted:
+        raise UsageError(
+            f"{host}: {target.id} was made for {target.engine}, and '{name}' has engine: {wanted}",
+            f"engine: {target.engine} in invoke.yaml and inv {name}.deploy, from {target.revision}, move it back there",
+        )
+    if wanted == Engine.COMPOSE and facts.cluster.services:
+        raise UsageError(
+            f"{host}: a move to the cluster was begun and never ended", f"inv {name}.deploy ends it either way"
+        )
 
 
 def require_schema(facts: Facts, target: ReleaseRecord) -> None:

@@ -54,15 +54,21 @@ class TakeOverWorkers(Action):
         ]
 
     def run(self, step: Step) -> None:
-        site = self._change.site
-        before = [_stopping(site, record, services) for record, services in self._old]
-        start(site, self._change.record, self._new, step, before=before)
+        start(self._change.site, self._change.record, self._new, step, before=self.stopping())
         step.result = ", ".join(self._new) or "there are none"
 
     def undo(self) -> None:
-        site = self._change.site
         if self._new:
-            stop(site, self._change.record, self._new)
+            stop(self._change.site, self._change.record, self._new)
+        self.start_old()
+
+    def stopping(self) -> list[Command]:
+        """What stops the workers that run."""
+        return [_stopping(self._change.site, record, services) for record, services in self._old]
+
+    def start_old(self) -> None:
+        """Let them run again."""
+        site = self._change.site
         for record, services in self._old:
             command = site.compose(record.id).then(
                 "up", "--detach", "--no-build", "--no-deps", "--no-recreate", *services
@@ -112,6 +118,13 @@ def start(
         raise DeployError(
             error.message, "users still get the release before; mend it and deploy again", details=error.details
         ) from error
+
+
+def run_workers(site: Site, record: ReleaseRecord) -> None:
+    """Let a release's exclusive services run, those that do not."""
+    if services := record.app(exclusive=True):
+        command = site.compose(record.id).then("up", "--detach", "--no-build", "--no-deps", "--no-recreate", *services)
+        site.shell.run(site.guarded(command))
 
 
 def stop(site: Site, record: ReleaseRecord, services: Sequence[str]) -> None:

@@ -77,7 +77,8 @@ def release_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  #
         """Release the stack to each host: build, push, migrate, start beside the live release, switch, drain.
 
         Shows the plan first and asks. Users lose no request; a release that fails its health checks changes nothing for
-        them. Several hosts go in waves. Example: inv prod.deploy --host deploy@app1.example.com
+        them. Several hosts go in waves. Where `engine` is another than the one that serves, it moves the project there,
+        its data included. Example: inv prod.deploy --host deploy@app1.example.com
         """
         from deploy.tasks.rollout import Wanted, deploy_to
 
@@ -127,7 +128,7 @@ def release_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  #
         Code, environment and configuration go back; the schema only with --reverse-migrations, where Django or Alembic
         can take its migrations back. Example: inv prod.rollback --host app1
         """
-        from deploy.release.rollback import choose, migrations_since, require_schema, roll_back
+        from deploy.release.rollback import choose, migrations_since, require_engine, require_schema, roll_back
 
         environment = app.settings.environment(name)
         if environment.engine == Engine.SWARM:
@@ -139,6 +140,7 @@ def release_tasks(name: str) -> tuple[Task[Any], ...]:  # noqa: C901, PLR0915  #
             with app.site(environment, spec) as site:
                 facts = site.facts()
                 target = choose(facts, to)
+                require_engine(spec, environment, facts, target)
                 live = facts.live.id if facts.live else ""
                 app.console.say(
                     f"{spec}: back from {live} to {target.id} ({target.revision}, {target.revision.subject})"

@@ -115,6 +115,7 @@ def _deploy_to_one(app: App, environment: Environment, spec: str, wanted: Wanted
         app.console.good(f"{done.release} is live on {spec} after {duration(done.seconds)}{sent}{seen(done.probes)}.")
         verbs = f"inv {environment.name}"
         back = f"; {verbs}.rollback --host {spec} goes back to {done.previous}" if done.previous else ""
+        back = "" if plan.moves else back
         app.console.say(f"Next: {verbs}.status --host {spec}{back}.")
 
 
@@ -128,6 +129,11 @@ def _deploy_to_several(app: App, environment: Environment, specs: Sequence[str],
         app.require_env_file(environment, sites.values(), yes=wanted.yes)
         with app.console.step(f"Plan for {len(sites)} hosts"):
             found = _look(app, environment, sites, rebuild=wanted.rebuild, no_proof=wanted.no_proof)
+        if moving := next((spec for spec, (_, plan) in found.items() if plan.moves), ""):
+            raise UsageError(
+                f"{moving} takes the project back from a cluster, which is for one host alone",
+                f"inv {environment.name}.deploy --host {moving} first, then the others",
+            )
         results = {spec: HostResult(spec, HostOutcome.SKIPPED) for spec in absent}
         nothing = {spec: plan for spec, (_, plan) in found.items() if plan.noop}
         results |= {spec: HostResult(spec, HostOutcome.NOTHING_TO_DO, plan.previous) for spec, plan in nothing.items()}

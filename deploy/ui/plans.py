@@ -46,6 +46,8 @@ def plan_lines(plan: Plan) -> Iterator[str]:
             f"  take over  {', '.join(plan.by_hand)}: the compose project {plan.project}, started by hand. Its "
             "databases are backed up first, its volumes stay in use, its containers stay there, stopped"
         )
+    if plan.moves:
+        yield f"  move     {plan.moves}"
     yield from (f"  note     {text}" for text in (*plan.gaps, *plan.leftovers))
     if plan.unproved:
         yield f"  note     without a backup that was proved lately, because: {plan.unproved}"

@@ -10,6 +10,7 @@ from deploy.model.journal import Outcome, Probes, interrupted
 from deploy.model.kinds import Kind
 from deploy.model.layout import HostLayout
 from deploy.model.release import ReleaseRecord
+from deploy.model.settings import Engine
 from deploy.model.usage import Newest, Usage
 from deploy.model.wal import Kept
 from deploy.model.waves import MANY, HostOutcome, HostResult
@@ -149,6 +150,10 @@ def status_problems(facts: Facts, layout: HostLayout) -> tuple[str, ...]:
         by_hand += f" of the compose project {layout.project} run by hand"
     if live is None:
         return ("no release is live" + (f"; {by_hand}: a deploy takes them over" if by_hand else ""),)
+    if live.engine == Engine.SWARM:
+        return (f"{live.id} serves in a cluster: engine: swarm in invoke.yaml looks at it, a deploy moves it here",)
+    if facts.cluster.services:
+        found.append("a part of it is in the cluster: a move was begun and never ended, a deploy ends it")
     if by_hand:
         found.append(f"{by_hand} beside it: deploy again")
     found += _not_well(facts, live, layout)

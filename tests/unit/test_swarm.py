@@ -477,7 +477,7 @@ def test_a_lost_node_with_the_data_is_refused() -> None:
 
 
 def test_status_says_which_services_are_of_another_release() -> None:
-    live = record()
+    live = record(engine=Engine.SWARM)
     found = cluster(task(1, service="s-backend"), services=(service("backend", wanted=1, release="r9"),))
     assert any("backend is of r9" in one for one in status_problems(found, facts(live), "shop"))
 
@@ -486,7 +486,7 @@ def test_status_says_which_services_are_of_another_release() -> None:
 
 
 def test_a_data_service_that_was_told_to_have_no_container_is_told_and_started_again() -> None:
-    live = record()
+    live = record(engine=Engine.SWARM)
     services = tuple(dataclasses.replace(one, wanted=0) if one.name == "db" else one for one in there(live.id))
     plan = make_swarm_plan(wanted(), facts(live), cluster(services=services), LAYOUT)
     assert [(one.name, one.action) for one in plan.data] == [("db", Action.REPLACE)]

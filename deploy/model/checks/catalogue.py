@@ -12,6 +12,7 @@ HOST_RULES = {
     "host-builder": "The builder cannot run programs for the host's kind of machine.",
     "host-by-hand": "Containers that somebody started there have written what the release would not find.",
     "host-clock": "Its clock is off: certificates, sessions and backups go by it.",
+    "host-cluster": "The project runs on a cluster, and this host is not the node of it that could take it back.",
     "host-disk": "There is too little disk for what is to be sent.",
     "host-dns": "A public name does not lead to the host.",
     "host-engine": "Docker or compose is missing, too old, or not for this user.",

@@ -13,6 +13,7 @@ from deploy.model.kinds import Kind
 from deploy.model.layout import HostLayout
 from deploy.model.release import ReleaseRecord
 from deploy.model.stack import Port
+from deploy.model.swarm.names import is_task
 
 OLDEST_ENGINE = (20, 10)
 READS_ZSTD = (23,)
@@ -128,7 +129,7 @@ def _ports(facts: Facts, record: ReleaseRecord, layout: HostLayout, tls: Tls | N
         holder = next((container for container in facts.containers if re.search(rf":{port}->", container.ports)), None)
         if holder and holder.project in {layout.edge_project, layout.data_project}:
             continue
-        if holder in facts.by_hand(layout):
+        if holder in facts.by_hand(layout) or (holder and is_task(holder.name, layout.project)):
             continue
         by = f"the container {holder.name}" if holder else "a process outside Docker"
         wants = wanted.get(port, "certificates")
@@ -172,7 +173,11 @@ def _direct_ports(facts: Facts, layout: HostLayout, direct: Mapping[str, tuple[P
             pattern = rf":{port.published}(-\d+)?->\d+(-\d+)?/{port.protocol}"
             holders = [one for one in facts.containers if one.running and re.search(pattern, one.ports)]
             ours = [
-                one for one in holders if one.project == layout.project or one.project.startswith(f"{layout.project}-")
+                one
+                for one in holders
+                if one.project == layout.project
+                or one.project.startswith(f"{layout.project}-")
+                or is_task(one.name, layout.project)
             ]
             if ours or not (holders or (port.protocol == "tcp" and port.published in facts.listening)):
                 continue

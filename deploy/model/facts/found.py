@@ -76,6 +76,18 @@ class Mounted:
 
 
 @dataclass(frozen=True)
+class OnCluster:
+    """What a cluster has of the project. Only its managers can tell; all is empty on other machines."""
+
+    services: frozenset[str] = frozenset()
+    """By their names there: `shop_web`, `shop-data_db`."""
+    data_node: str = ""
+    """The node that keeps the project's volumes there."""
+    here: bool = False
+    """Whether this machine is that node."""
+
+
+@dataclass(frozen=True)
 class Facts:
     """A host as it was found."""
 
@@ -133,6 +145,7 @@ class Facts:
     mounted: Mapping[str, tuple[Mounted, ...]] = field(default_factory=dict)
     """What the containers mount that were started by hand, by their id; before the first release only."""
     machine: Machine = field(default_factory=Machine)
+    cluster: OnCluster = OnCluster()
     closed_by: str = ""
     """Who has the project's folder, where we cannot look into it: all that is in it is unknown then."""
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 from deploy.model.edge import EdgeState, parse_certificates
 from deploy.model.errors import DeployError
-from deploy.model.facts.found import ARCHITECTURES, Container, Facts, Mounted
+from deploy.model.facts.found import ARCHITECTURES, Container, Facts, Mounted, OnCluster
 from deploy.model.facts.machine import parse_machine
 from deploy.model.journal import parse_journal
 from deploy.model.layers import Layers
 from deploy.model.release import ReleaseRecord
+from deploy.model.settings import Engine
 
 _KB = 1024
 
@@ -63,7 +65,8 @@ def parse_facts(text: str, host: str) -> Facts:
             if until.isdigit()
         },
         data_bytes=int(about.get("data_kb", 0)) * _KB,
-        mounted=_mounted(sections.get("by-hand", "")),
+        mounted=parse_mounted(sections.get("by-hand", "")),
+        cluster=parse_on_cluster(sections.get("cluster", "")),
         closed_by=about.get("closed_by", ""),
         machine=parse_machine(machine, sections.get("memory", "")),
     )
@@ -105,9 +108,13 @@ def _releases(sections: Mapping[str, str], host: str) -> tuple[dict[str, Release
             continue
         release_id = name.removeprefix("release ")
         try:
-            releases[release_id] = ReleaseRecord.from_json(text, where=f"{host}: release {release_id}")
+            record = ReleaseRecord.from_json(text, where=f"{host}: release {release_id}")
         except DeployError as error:
             unreadable.append(error.message)
+            continue
+        # one of before it was written down
+        of_cluster = release_id in sections.get("of-cluster", "").split()
+        releases[release_id] = dataclasses.replace(record, engine=Engine.SWARM) if of_cluster else record
     return dict(sorted(releases.items())), tuple(unreadable)
 
 
@@ -132,7 +139,8 @@ def _containers(text: str) -> Iterator[Container]:
             yield Container(*parts)
 
 
-def _mounted(text: str) -> dict[str, tuple[Mounted, ...]]:
+def parse_mounted(text: str) -> dict[str, tuple[Mounted, ...]]:
+    """Lines of a key, type, source and target, with tabs: mounts by key."""
     found: dict[str, tuple[Mounted, ...]] = {}
     fields = 4
     for line in text.splitlines():
@@ -140,6 +148,15 @@ def _mounted(text: str) -> dict[str, tuple[Mounted, ...]]:
         if len(parts) == fields:
             found[parts[0]] = (*found.get(parts[0], ()), Mounted(*parts[1:]))
     return found
+
+
+def parse_on_cluster(text: str) -> OnCluster:
+    """Lines of "service NAME", and "data NODE [here]"."""
+    rows = [line.split() for line in text.splitlines()]
+    node = next((row for row in rows if row[:1] == ["data"]), [])
+    return OnCluster(
+        frozenset(row[1] for row in rows if row[:1] == ["service"]), "".join(node[1:2]), node[2:] == ["here"]
+    )
 
 
 def _ports(text: str) -> Iterator[int]:

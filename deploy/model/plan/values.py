@@ -113,6 +113,8 @@ class Plan:
     gaps: tuple[str, ...]
     """What users may notice, in sentences."""
     warnings: tuple[str, ...]
+    moves: str = ""
+    """That the project leaves the other engine with it, and what stays, in a sentence; empty for any other deploy."""
     unproved: str = ""
     """Why it goes on although no backup has been proved lately, where that was said (`--no-proof`)."""
     scans: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
@@ -122,7 +124,9 @@ class Plan:
     def changes(self) -> bool:
         """Whether a new release is needed."""
         edge = self.edge not in {EdgeAction.NONE, EdgeAction.SWITCH}
-        return edge or any(service.action != Action.KEEP for service in (*self.services, *self.data))
+        return (
+            edge or bool(self.moves) or any(service.action != Action.KEEP for service in (*self.services, *self.data))
+        )
 
     @property
     def noop(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 
 RELEASE = "windlass.release"
 """Label of a service: the release that its definition came with."""
@@ -60,3 +61,9 @@ def lock_object(project: str) -> str:
     return (
         name if len(name) <= _LONGEST_OBJECT else f"windlass.{hashlib.sha256(project.encode()).hexdigest()[:40]}.lock"
     )
+
+
+def is_task(container: str, project: str) -> bool:
+    """Whether a container, by its name, is one that the cluster has started for a service of the project."""
+    stack = "|".join(re.escape(one) for one in stacks(project))
+    return bool(re.fullmatch(rf"({stack})_[^.]+\.([0-9]+|[a-z0-9]{{25}})\.[a-z0-9]{{25}}", container))

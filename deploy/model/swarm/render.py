@@ -63,6 +63,14 @@ def render_app(subject: Subject) -> StackDocument:
     return _Writer(subject, names.app_stack(subject.layout.project), lasting=False).document(services)
 
 
+def render_beside(subject: Subject) -> StackDocument | None:
+    """Those of them that may run while the same release serves elsewhere; None where there are none."""
+    services = [one for one in subject.stack.app if one.kind != Kind.JOB and not one.exclusive]
+    if not services:
+        return None
+    return _Writer(subject, names.app_stack(subject.layout.project), lasting=False).document(services)
+
+
 def render_data(subject: Subject) -> StackDocument:
     """What lives on."""
     return _Writer(subject, names.data_stack(subject.layout.project), lasting=True).document(subject.stack.data)

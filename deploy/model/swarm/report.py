@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from deploy.model.facts import Facts
 from deploy.model.journal import interrupted
+from deploy.model.settings import Engine
 from deploy.model.swarm import names
 from deploy.model.swarm.drain import to_spread
 from deploy.model.swarm.found import Cluster, SwarmService, Task
@@ -66,6 +67,9 @@ def status_problems(cluster: Cluster, facts: Facts, project: str) -> Iterator[st
         known = sorted({one.release for one in cluster.services if one.release})
         elsewhere = f"{', '.join(known)} runs, which this manager knows nothing of: name all managers under hosts:"
         yield elsewhere if known else "no release is live"
+        return
+    if facts.live.engine == Engine.COMPOSE:
+        yield f"{facts.live.id} serves by compose: engine: compose in invoke.yaml looks at it, a deploy moves it here"
         return
     if (broken := interrupted(facts.journal)) and not facts.lock:
         yield f"{broken.by} began {broken.release} and never ended: a deploy goes on, a rollback takes it back"

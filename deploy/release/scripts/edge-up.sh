@@ -3,8 +3,8 @@
 #   edge-up.sh ROOT CONTAINER IMAGE DEFINITION HOLDERS [NETWORK...]
 #
 # The container is replaced when its DEFINITION or its image has changed: made and put into its networks first, so that
-# the gap is no longer than the old one's stop and the new one's start. HOLDERS, ids with commas between, are containers of
-# others that have its ports: they are stopped in that same moment. A change of the configuration alone is loaded into
+# the gap is no longer than the old one's stop and the new one's start. HOLDERS, with commas between, are ids of containers
+# that have its ports, or "stack:NAME" for a cluster's stack that has: they are stopped in that same moment. A change of the configuration alone is loaded into
 # the running one: HAProxy's new worker takes over the old one's sockets, and the old one ends when its requests have.
 set -eu
 
@@ -18,6 +18,26 @@ attach() {
     for network in "$@"; do
         printf '%s\n' "$joined" | grep -qxF -- "$network" || docker network connect "$network" "$container"
     done
+}
+
+let_go() {
+    ids=
+    for holder; do
+        case $holder in
+            stack:*)
+                docker stack rm "${holder#stack:}" >/dev/null
+                # left to the cluster, it would hold the port for as long as somebody is connected
+                # shellcheck disable=SC2046  # a list of ids
+                set -- $(docker ps --quiet --filter "label=com.docker.stack.namespace=${holder#stack:}")
+                if [ $# -gt 0 ]; then docker stop --time 1 "$@" >/dev/null 2>&1 || true; fi
+                # what is in this folder is this edge's now
+                rm -rf stack
+                ;;
+            *) ids="$ids $holder" ;;
+        esac
+    done
+    # shellcheck disable=SC2086  # a list of ids
+    if [ -n "$ids" ]; then docker stop $ids >/dev/null; fi
 }
 
 # Until the new worker is the one that answers: a runtime command to the old one would be lost.
@@ -65,8 +85,8 @@ if [ "$before" != "$same" ] || [ "$tls" = yes ]; then
         compose up --no-start --timeout 1 --remove-orphans
         attach "$@"
     fi
-    # shellcheck disable=SC2046  # a list of ids
-    if [ -n "$holders" ]; then docker stop $(printf '%s' "$holders" | tr ',' ' ') >/dev/null; fi
+    # shellcheck disable=SC2046  # a list of words
+    let_go $(printf '%s' "$holders" | tr ',' ' ')
     compose up --detach --wait --wait-timeout 60 --remove-orphans || {
         compose logs --no-log-prefix --tail 20 >&2
         exit 1

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from deploy.model.drift import Drift
 from deploy.model.facts import Facts
 from deploy.model.release import ReleaseRecord
+from deploy.model.settings import Engine
 from deploy.model.swarm import names
 from deploy.model.swarm.drift import find_swarm_drift
 from deploy.model.swarm.found import Cluster, parse_cluster
+from deploy.model.swarm.move import enters_cluster
 from deploy.release.change import Change
 from deploy.release.site import Site
 
@@ -52,6 +54,17 @@ class SwarmChange(Change):
         self.site.raise_fence()
         if self.keeper:
             self.keeper.site.raise_fence()
+
+    @property
+    def entering(self) -> bool:
+        """Whether the project moves to the cluster with this change."""
+        return enters_cluster(self.facts, self.site.layout)
+
+    @property
+    def before_here(self) -> ReleaseRecord | None:
+        """The release that the cluster is given back when the change fails."""
+        before = self.previous
+        return before if before and before.engine == Engine.SWARM else None
 
 
 def drift_of(site: Site, facts: Facts, live: ReleaseRecord, verbs: str) -> tuple[Drift, ...]:

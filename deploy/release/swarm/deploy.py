@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from deploy.engine.nginx import nginx_files
+from deploy.model.backup import Label
 from deploy.model.checks import Problem, check_host, require_none
 from deploy.model.edge import images as edge_images
 from deploy.model.edge import listeners_of
 from deploy.model.errors import DeployError
-from deploy.model.facts import Facts
+from deploy.model.facts import Facts, parse_mounted
 from deploy.model.journal import Entry, Outcome
 from deploy.model.kinds import Kind
 from deploy.model.plan import Action as PlanAction
@@ -22,9 +23,12 @@ from deploy.model.rules.upstreams import stale_upstreams
 from deploy.model.stack import Stack
 from deploy.model.swarm import names
 from deploy.model.swarm.found import Cluster
+from deploy.model.swarm.move import by_compose, check_entering, enters_cluster, with_entering
 from deploy.model.swarm.plan import make_swarm_plan
 from deploy.model.swarm.refused import check_cluster, check_sizes, check_swarm
 from deploy.model.swarm.render import keeping, own_networks
+from deploy.release.by_hand import BackUpFirst
+from deploy.release.change import told_of_move
 from deploy.release.checking import other_majors, proof_problems, wanted_of
 from deploy.release.current import MakeCurrent
 from deploy.release.definitions import explained
@@ -43,6 +47,7 @@ from deploy.release.steps import Action, run_all
 from deploy.release.swarm.change import Keeper, SwarmChange, look
 from deploy.release.swarm.compare import with_rendering
 from deploy.release.swarm.edge import EdgeUp, edge_stack
+from deploy.release.swarm.enter import EndCompose, Lend, NoteData, RollBeside, TakeData, TakePorts, TakeWorkers
 from deploy.release.swarm.lock import cluster_locked
 from deploy.release.swarm.members import Member, Members
 from deploy.release.swarm.once import FetchOnce, RunJobs
@@ -73,6 +78,8 @@ def plan_swarm(
     definition = edge_stack(site, prepared.record, tls, cluster.endpoint).definition()
     plan = make_swarm_plan(wanted, facts, cluster, site.layout, definition, lead.node)
     plan = with_rendering(plan, prepared, site, facts, cluster)
+    entering = enters_cluster(facts, site.layout)
+    plan = with_entering(plan, prepared.record, facts) if entering else plan
     plan = explained(plan, prepared, site, facts)
     keeper = keeper_of(prepared, members, lead, cluster)
     home = keeper.site if keeper else site
@@ -88,6 +95,7 @@ def plan_swarm(
         ),
         *check_cluster(cluster, facts, prepared.stack, site.layout.project),
         *check_keeper(prepared, cluster, keeper, lead),
+        *(_entering_problems(prepared, lead, facts, cluster) if entering else ()),
         *check_swarm(prepared.stack, prepared.places, prepared.environment),
         *check_sizes(mounted_files(prepared)),
         *proof_problems(prepared, plan, home, anyway=bool(no_proof)),
@@ -97,6 +105,13 @@ def plan_swarm(
     )
     notes = require_none(problems, site.shell.name, prepared.lines.locate)
     return dataclasses.replace(plan, warnings=plan.warnings + notes, unproved=no_proof), cluster
+
+
+def _entering_problems(prepared: Prepared, lead: Member, facts: Facts, cluster: Cluster) -> Iterator[Problem]:
+    """What keeps the project from moving here; a round trip."""
+    site = lead.site
+    mounted = parse_mounted(site.shell.run(site.bare("swarm-mounts.sh", site.layout.data_project)).stdout)
+    yield from check_entering(facts, cluster, prepared.stack, site.layout, lead.node, mounted)
 
 
 def _stale(prepared: Prepared, cluster: Cluster) -> Iterator[Problem]:
@@ -165,7 +180,7 @@ def deploy_swarm(
             rotated=rotates,
         )
         following = records_kept(records, prepared.record.id, change.notes, console)
-        with told_what_came_of(change), following, keep_journal(hold, entry, change) as seconds:
+        with told_what_came_of(change), told_of_move(change), following, keep_journal(hold, entry, change) as seconds:
             carry_out(_actions(prepared, plan, change, records, lead, local), change, console, seconds)
     return Deployed(
         plan.release, plan.previous, time.monotonic() - began, change.bytes_sent, change.probes, tuple(change.notes)
@@ -178,7 +193,7 @@ def told_what_came_of(change: SwarmChange) -> Iterator[None]:
     try:
         yield
     except DeployError as error:
-        if not change.rolling:
+        if change.entering or not change.rolling:
             raise
         before = change.previous.id if change.previous else ""
         gone = f"every service is as {before} had it again" if before else "none of its services is left"
@@ -191,10 +206,12 @@ def carry_out(actions: Sequence[Action], change: SwarmChange, console: Console, 
     try:
         seconds.update(run_all(actions, console, before_undo=change.raise_fences))
         change.stands = True
-        try:
-            seconds.update(run_all([PruneCluster(change)], console))
-        except DeployError as error:
-            change.notes.append(f"old releases were not removed: {error.message}; the next deploy does it again")
+        left = by_compose(change.facts, change.site.layout)
+        for action in (*([EndCompose(change)] if left else []), PruneCluster(change)):
+            try:
+                seconds.update(run_all([action], console))
+            except DeployError as error:
+                change.notes.append(f"'{action.title}' failed: {error.message}; the next deploy does it again")
     except KeyboardInterrupt:
         if change.stands:
             change.stop_watching()
@@ -209,6 +226,8 @@ def _actions(
 ) -> Sequence[Action]:
     pending, migrating = Pending(), plan.migrate
     found = [name for name in migrating if "migrate" in prepared.stack.services[name].options.found]
+    lasting = [LastingUp(change)] if any(one.action != PlanAction.KEEP for one in plan.data) else []
+    backup = BackUpFirst(change, change.site.layout.data_project, Label.PRE_MOVE, "before the move")
     return [
         *([MoveRegistry(change, local, lead.membership)] if change.cluster.registry_away else []),
         Push(change, plan.push, local),
@@ -218,14 +237,29 @@ def _actions(
         StageForCluster(change, prepared, plan),
         *([] if records.alone else [ShareRelease(change, records)]),
         *([FetchOnce(change, once)] if change.keeper and (once := [*migrating, *change.jobs]) else []),
-        *([LastingUp(change)] if any(one.action != PlanAction.KEEP for one in plan.data) else []),
+        *([Lend(change), backup] if change.entering else lasting),
         *([CheckMigrations(change, migrating, pending)] if migrating else []),
         *([BackUpBeforeMigrating(change, pending), Migrate(change, pending, found)] if migrating else []),
         *([RunJobs(change)] if change.jobs else []),
-        WatchFromHere(change),
-        Roll(change, needs_of(prepared.stack)),
-        *([EdgeUp(change)] if has_edge(change) else []),
+        *(_entering if change.entering else _rolling)(change, needs_of(prepared.stack)),
         MakeCurrent(change),
+    ]
+
+
+def _rolling(change: SwarmChange, needs: Mapping[str, frozenset[str]]) -> Sequence[Action]:
+    return [WatchFromHere(change), Roll(change, needs), *([EdgeUp(change)] if has_edge(change) else [])]
+
+
+def _entering(change: SwarmChange, needs: Mapping[str, frozenset[str]]) -> Sequence[Action]:
+    data = [TakeData(change)] if change.data or change.facts.data else []
+    notes = [NoteData(change)] if data else []
+    return [
+        RollBeside(change, needs),
+        WatchFromHere(change),
+        *data,
+        TakePorts(change),
+        TakeWorkers(change, needs),
+        *notes,
     ]
 
 

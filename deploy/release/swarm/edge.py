@@ -7,7 +7,7 @@ import io
 import json
 import tarfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from deploy.model.command import Command, sequence
 from deploy.model.edge import EMPTY, Tls, render_maintenance
@@ -59,6 +59,10 @@ class EdgeUp(Action):
         self._change = change
         self._before = change.edge
 
+    def letting_go(self) -> Sequence[Command]:
+        """What has the ports lets go of them."""
+        return ()
+
     def run(self, step: Step) -> None:
         change = self._change
         if not change.record.public:
@@ -67,7 +71,7 @@ class EdgeUp(Action):
             step.result = "there is no public port"
             return
         tls = wanted_tls(change)
-        on = _bring(change, change.record, tls, step)
+        on = bring(change, change.record, tls, step, then=self.letting_go())
         change.edge = state_of(change.record, tls)
         ports = ", ".join(str(one.port) for one in change.edge.listeners)
         said = f"; {', '.join(tls.names)}" if tls else ""
@@ -76,7 +80,7 @@ class EdgeUp(Action):
     def undo(self) -> None:
         change, before = self._change, self._change.previous
         if before and before.public:
-            _bring(change, before, self._before.tls, Step("Return"))
+            bring(change, before, self._before.tls, Step("Return"))
         elif before or not change.facts.live:
             _remove(change.site)
         change.edge = self._before
@@ -87,8 +91,13 @@ def _remove(site: Site) -> None:
     site.run("edge-down.sh", str(site.layout.root))
 
 
-def _bring(change: SwarmChange, record: ReleaseRecord, tls: Tls | None, step: Step) -> tuple[str, ...]:
-    """Make the edge what a release needs; the nodes that have it then."""
+def bring(
+    change: SwarmChange, record: ReleaseRecord, tls: Tls | None, step: Step, *, then: Sequence[Command] = ()
+) -> tuple[str, ...]:
+    """Make the edge what a release needs; the nodes that have it then.
+
+    `then` is run in the same go: what has its ports until the stack is there lets go of them.
+    """
     site, cluster = change.site, change.cluster
     stack = names.edge_stack(site.layout.project)
     made = edge_stack(site, record, tls, cluster.endpoint, membership(site).node)
@@ -100,9 +109,11 @@ def _bring(change: SwarmChange, record: ReleaseRecord, tls: Tls | None, step: St
     words = (secret_name(site.layout.project, name) for name in SECRETS)
     up = site.bare("swarm-edge-up.sh", str(site.layout.root), stack, *words)
     files = _archive(made, change.pulled, image, maintenance_page(change.environment))
-    done = site.shell.run(site.guarded(sequence(place, up, name="swarm-edge-up.sh")), stdin=files, on_line=step.show)
-    if "deployed" in done.stdout.split():
-        settle(site, watch_for(cluster, stack, {}), step)
+    both = site.guarded(sequence(place, up, *then, name="swarm-edge-up.sh"))
+    done = site.shell.run(both, stdin=files, on_line=step.show)
+    if then or "deployed" in done.stdout.split():
+        # what failed while another had the port does not count
+        settle(site, watch_for(look(site, stack) if then else cluster, stack, {}), step)
     on, behind = await_edges(site, step)
     change.notes += [_late(node, why) for node, why in behind.items()]
     if tls:

@@ -175,12 +175,12 @@ def watch_for(cluster: Cluster, stack: str, needs: Mapping[str, frozenset[str]])
 
 def return_to(change: SwarmChange, part: str, stack: str, needs: Mapping[str, frozenset[str]]) -> None:
     """Make a stack what the release before had it as; nothing of it stays where there was none."""
-    site, before = change.site, change.previous
-    if before is None and change.facts.live:
+    site, before = change.site, change.before_here
+    if change.previous is None and change.facts.live:
         return  # it is the live release itself that could not be brought back whole
     if before is None:
         site.run("swarm-down.sh", stack)
-        change.returned |= part == "app"
+        change.returned |= part == "app" and change.rolling
         return
     step = Step("Return")
     up(site, before.id, part, stack, step)

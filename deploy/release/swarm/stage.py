@@ -14,7 +14,15 @@ from deploy.model.plan import Action as PlanAction
 from deploy.model.plan import Plan
 from deploy.model.render import Rendered, stack_volumes
 from deploy.model.swarm import names
-from deploy.model.swarm.render import MountedFile, StackDocument, Subject, render_app, render_data, render_once
+from deploy.model.swarm.render import (
+    MountedFile,
+    StackDocument,
+    Subject,
+    render_app,
+    render_beside,
+    render_data,
+    render_once,
+)
 from deploy.release.prepare import Prepared
 from deploy.release.prune import remove_releases
 from deploy.release.stage import SECRET_MODE, add_folder, add_rendered, add_text, making_archives, making_volumes
@@ -37,6 +45,7 @@ class StageForCluster(Action):
         change, prepared, site = self._change, self._prepared, self._change.site
         subject = self._subject()
         app, data = render_app(subject), render_data(subject)
+        beside = render_beside(subject) if change.entering else None
         images = {name: one.image for name, one in change.record.services.items()}
         once = render_once(prepared.stack, images, site.layout, change.record.id, prepared.places)
         parts = {name: change.record.services[name].parts for name in change.data}
@@ -46,7 +55,7 @@ class StageForCluster(Action):
                 "release/compose.yaml": json.dumps(once.document, indent=1, ensure_ascii=False),
                 "release/swarm/data/state.json": json.dumps(parts, indent=1),
             },
-            {"app": app, "data": data},
+            {"app": app, "data": data, **({"beside": beside} if beside else {})},
             once,
         )
         site.run("swarm-stage.sh", str(site.layout.root), change.record.id, stdin=archive)

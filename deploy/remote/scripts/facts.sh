@@ -104,6 +104,16 @@ by_hand() {
     docker ps --quiet --no-trunc --filter "label=com.docker.compose.project=$project" 2>/dev/null |
         xargs -r docker container inspect --format '{{$id := .Id}}{{range .Mounts}}{{printf "%s\t%s\t%s\t%s\n" $id .Type (or .Name .Source) .Destination}}{{end}}' 2>/dev/null || true
 }
+# What a cluster that this machine manages has of the project, and the node with its data.
+on_cluster() {
+    node=$(docker info --format '{{if .Swarm.ControlAvailable}}{{.Swarm.NodeID}}{{end}}' 2>/dev/null || true)
+    if [ -z "$node" ]; then return 0; fi
+    for stack in "$project" "$project-data" "$project-edge"; do
+        docker service ls --filter "label=com.docker.stack.namespace=$stack" --format 'service {{.Name}}' 2>/dev/null || true
+    done
+    docker node ls --quiet 2>/dev/null | xargs -r docker node inspect --format \
+        "{{if eq (index .Spec.Labels \"windlass.data.$project\") \"yes\"}}data {{.Description.Hostname}}{{if eq .ID \"$node\"}} here{{end}}{{end}}" 2>/dev/null || true
+}
 
 answers=$(mktemp -d)
 trap 'rm -rf "$answers"' EXIT
@@ -119,13 +129,14 @@ containers >"$answers/containers" &
 live_slot >"$answers/edge-live" &
 edge_runs >"$answers/edge-runs" &
 by_hand >"$answers/by-hand" &
+on_cluster >"$answers/cluster" &
 wait
 
 section host
 cat "$answers/host"
 section engine
 cat "$answers/version" "$answers/compose" "$answers/disk"
-for name in machine memory images layers containers by-hand edge-live edge-runs; do
+for name in machine memory images layers containers by-hand cluster edge-live edge-runs; do
     section "$name"
     cat "$answers/$name"
 done
@@ -139,6 +150,10 @@ for record in "$root"/releases/*/release.json; do
         folder=${record%/release.json}
         file "release ${folder##*/}" "$record"
     fi
+done
+section of-cluster
+for folder in "$root"/releases/*/swarm; do
+    if [ -d "$folder" ]; then basename "${folder%/swarm}"; fi
 done
 section warm
 for mark in "$root"/releases/*/warm-until; do

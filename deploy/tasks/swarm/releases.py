@@ -61,12 +61,13 @@ def deploy_to(app: App, environment: Environment, given: list[str], wanted: Want
         )
         verbs = f"inv {environment.name}"
         back = f"; {verbs}.rollback goes back to {done.previous}" if done.previous else ""
+        back = f"; engine: compose in invoke.yaml and {verbs}.deploy move it back" if plan.moves else back
         app.console.say(f"Next: {verbs}.status{back}.")
 
 
 def roll_back(app: App, environment: Environment, given: list[str], to: str, *, yes: bool) -> None:
     """Go back to an older release, all services together."""
-    from deploy.release.rollback import choose, migrations_since, require_schema
+    from deploy.release.rollback import choose, migrations_since, require_engine, require_schema
     from deploy.release.swarm.change import look
     from deploy.release.swarm.rollback import roll_back_swarm
 
@@ -79,6 +80,7 @@ def roll_back(app: App, environment: Environment, given: list[str], to: str, *, 
         unended = broken.release if broken else ", ".join(foreign)
         target = own if unended and own and (not to or to in own.id) else choose(facts, to)
         live = unended or (own.id if own else "")
+        require_engine(spec, environment, facts, target)
         app.console.say(f"{spec}: back from {live} to {target.id} ({target.revision}, {target.revision.subject})")
         require_schema(facts, target)
         for migrated in migrations_since(facts, target):
