@@ -190,20 +190,22 @@ def test_an_edge_that_returns_while_nobody_hands_out_the_state_is_what_it_was(
     eventually(lambda: shop.attempt("prod.status").returncode == 0, 90)
 
 
+# what is behind an address is told by what it says: between networks there may be somebody who answers for everybody
 REACHES = """\
 import socket, ssl, sys
 anybody = ssl._create_unverified_context()
-def answers(port):
+def says(port):
     try:
         with socket.create_connection((sys.argv[1], port), 3) as way:
             way.settimeout(3)
             if port == 8443:
-                return bool(anybody.wrap_socket(way).version())
-            way.sendall(b"show info\\n")
-            return bool(way.recv(1))
+                return anybody.wrap_socket(way).getpeercert(binary_form=True)
+            way.sendall(b"show info\\n" if port in (9998, 9999) else b"GET / HTTP/1.0\\r\\n\\r\\n")
+            return way.recv(4096)
     except OSError:
-        return False
-print([port for port in (10000, 9997, 9998, 9999, 8443) if answers(port)])
+        return b""
+OWN = {10000: b" 200 ", 9997: b"x-digest", 9998: b"proc", 9999: b"HAProxy", 8443: b"windlass-edge"}
+print([port for port, word in OWN.items() if word in says(port)])
 """
 
 
