@@ -26,6 +26,7 @@ from deploy.model.swarm.move import (
 )
 from deploy.model.swarm.names import is_task
 from deploy.model.swarm.plan import make_swarm_plan
+from deploy.model.swarm.refused import check_cluster
 from deploy.release.rollback import require_engine
 from tests.unit.examples import LAYOUT, facts, model, record, stack
 
@@ -131,6 +132,17 @@ def test_the_volumes_must_be_where_the_cluster_looks_for_them() -> None:
     other = Node("n2", "w1", "ready", "active", "worker", "10.0.0.2", {"windlass.data.shop": "yes"})
     found = [*check_entering(facts(LIVE), Cluster((node(), other), (), ()), stack(), LAYOUT, "n1", {})]
     assert any("w1 is labelled" in one.message and "--label-rm" in one.remedy for one in found)
+
+
+def test_only_a_release_of_the_cluster_must_have_its_data_there_already() -> None:
+    unlabelled = Cluster((node(),), (), (), ip_vs=True, registry=True)
+
+    def said(found: Facts) -> bool:
+        problems = check_cluster(unlabelled, found, stack(), "shop")
+        return any("begin with empty volumes" in one.message for one in problems)
+
+    assert not said(facts(LIVE))
+    assert said(in_cluster())
 
 
 def test_a_node_that_rests_takes_no_data() -> None:

@@ -8,7 +8,7 @@ from deploy.model.checks.problem import Problem
 from deploy.model.facts import Facts
 from deploy.model.kinds import Kind
 from deploy.model.places import Place, Places
-from deploy.model.settings import Environment
+from deploy.model.settings import Engine, Environment
 from deploy.model.stack import Service, Stack
 from deploy.model.swarm import names
 from deploy.model.swarm.found import Cluster
@@ -155,7 +155,7 @@ def check_cluster(cluster: Cluster, facts: Facts, stack: Stack, project: str) ->
             f"node {data.hostname}, which keeps the data of {project}, is {data.state}, {data.availability}",
             f"bring it back: inv host.activate --host {data.hostname}",
         )
-    if data is None and facts.live:
+    if data is None and facts.live and facts.live.engine == Engine.SWARM:
         yield Problem(
             f"no node of the cluster is the one with the data of {project} any more: it would begin with empty volumes",
             "let the machine that has it join again, and name it: inv host.setup --swarm --host … "
