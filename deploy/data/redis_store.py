@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from deploy.data.repository import Writing
 from deploy.data.store import Prepared, Restoring, Store, wrong
 from deploy.model.backup import Content, Part, StoreKind, difference, file_name
+from deploy.model.command import Command
 from deploy.model.errors import CommandError, DeployError
 from deploy.shell import Shell
 from deploy.shell.packaged import packaged
@@ -74,6 +75,15 @@ class RedisStore(Store):
                 f"{self.title} keeps its data in {folder}, which is in no volume{named}",
                 f"mount a named volume there, deploy, then restore; --only leaves {self.title} out",
             )
+
+        if name := self._rest.swarm_service:
+            told = self._shell.run(Command("docker", "service", "inspect", "--format", "{{.ID}}", name), check=False)
+            if not told.ok:
+                raise DeployError(
+                    f"{self.title} cannot be stopped from {self._shell.name}, which does not manage the cluster",
+                    f"make it a manager: docker node promote, on one; --only leaves {self.title} out",
+                    details=told.stderr,
+                )
 
     def contents(self, part: Part) -> Mapping[str, Content]:  # noqa: ARG002  # it has one only
         keys = expires = 0

@@ -114,6 +114,10 @@ class ReleaseRecord:
             if service.kind != Kind.DATA and bool(service.exclusive) == exclusive
         )
 
+    def with_command(self, command: str, service: str = "") -> tuple[str, ...]:
+        """Names of the services that declare a command; of these only the one that is named, where one is."""
+        return tuple(name for name, one in self.services.items() if command in one.commands and service in ("", name))
+
     def to_json(self) -> str:
         document = dataclasses.asdict(self) | {"schema": SCHEMA, "created_at": self.created_at.isoformat()}
         return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

@@ -19,8 +19,9 @@ from deploy.model.chosen import chosen
 from deploy.model.command import Command
 from deploy.model.errors import DeployError, UsageError, together
 from deploy.model.retention import retained
-from deploy.model.settings import LOCAL, Engine, Environment
+from deploy.model.settings import LOCAL, Engine
 from deploy.model.stack import one_service
+from deploy.tasks import swarm
 from deploy.tasks.app import App
 from deploy.tasks.backups import backups
 from deploy.tasks.base import HOST_HELP, YES_HELP, task
@@ -222,7 +223,7 @@ def shell(app: App, host: list[str], env: str = LOCAL, service: str = "") -> Non
 def migrate(app: App, host: list[str], env: str = LOCAL, service: str = "") -> None:
     """Run the migrations (x-deploy.migrate) of the stack that runs; a deploy does this by itself.
 
-    On a cluster in a container of their own, of the live release, on the manager.
+    On a cluster in a container of their own, of the live release, on the node that a deploy does it on.
     Example: inv db.migrate --env prod --host app1
     """
     environment = environment_of(app, env, host)
@@ -230,28 +231,19 @@ def migrate(app: App, host: list[str], env: str = LOCAL, service: str = "") -> N
         dev = app.dev()
         for found, _ in dev.declared("migrate", service or None):
             dev.migrate(found)
+    elif environment.engine == Engine.SWARM:
+        swarm.migrate(app, environment, host, service)
     else:
-        _migrate_there(app, environment, host, service)
-    app.console.good("The schema is up to date.")
-
-
-def _migrate_there(app: App, environment: Environment, host: list[str], service: str) -> None:
-    """The same on a host: in the containers that run, or in ones of their own where those may be on any node."""
-    from deploy.release.migrate import OneOffs
-
-    with app.one_site(environment.name, host) as site:
-        record, compose = app.live(site, service)
-        declaring = [name for name, one in record.services.items() if "migrate" in one.commands]
-        wanted = [name for name in declaring if service in ("", name)]
-        if not wanted:
-            one_service((), "migrate")
-        for name in wanted:
-            with app.console.step(f"Migrate {name} on {site.shell.name}") as step:
-                if environment.engine == Engine.SWARM:
-                    OneOffs(site.shell, record, site.compose(record.id), site.guarded).migrate(name, step)
-                else:
+        with app.one_site(env, host) as site:
+            record, compose = app.live(site, service)
+            wanted = record.with_command("migrate", service)
+            if not wanted:
+                one_service((), "migrate")
+            for name in wanted:
+                with app.console.step(f"Migrate {name} on {site.shell.name}") as step:
                     run = compose.then("exec", "--no-TTY", name, *record.services[name].commands["migrate"])
                     site.shell.run(site.guarded(run), on_line=step.show)
+    app.console.good("The schema is up to date.")
 
 
 def collection() -> Collection:

@@ -10,7 +10,8 @@ from deploy.engine.bases import BaseImages
 from deploy.model.errors import CommandError, DeployError, UsageError
 from deploy.model.schedule import Schedule, parse_times
 from deploy.model.scheduled import State, definition_of, state_document, state_lines, state_problems, timer_for
-from deploy.model.settings import Environment
+from deploy.model.settings import Engine, Environment
+from deploy.tasks import swarm
 from deploy.tasks.app import App
 from deploy.tasks.base import HOST_HELP, JSON_HELP, YES_HELP, task
 from deploy.tasks.offsite import offsite_secrets
@@ -61,7 +62,8 @@ def schedule(
         environment = dataclasses.replace(environment, schedule=dataclasses.replace(parts, at=parse_times(at, "--at")))
     from deploy.release.schedule import schedule_of
 
-    with app.one_site(env, host) as site:
+    cluster = environment.engine == Engine.SWARM
+    with swarm.data_site(app, environment, host) if cluster else app.one_site(env, host) as site:
         state = schedule_of(site, environment)
         if off:
             _remove(app, site, environment, state, yes=yes)
@@ -89,7 +91,7 @@ def _renew(app: App, site: Site, environment: Environment, state: State, *, yes:
     from deploy.release.schedule import schedule_of
 
     wanted = environment.schedule or (state.installed.schedule if state.installed else None)
-    words = f"inv db.schedule --env {environment.name} --host {site.shell.name}"
+    words = f"inv db.schedule{_at(environment, site)}"
     keeper = keeper_of(environment.project, f"linux/{site.first_look.architecture}")
     renewed = wanted is not None and _differs(state, environment, wanted, keeper)
     if wanted and renewed:
@@ -110,6 +112,12 @@ def _renew(app: App, site: Site, environment: Environment, state: State, *, yes:
     if problems and not renewed:
         raise DeployError(f"the schedule of {site.shell.name} is not well", f"{words} --now tries a run")
     app.console.say(f"Next: {words} --now tries a run; inv {environment.name}.status tells when one has failed.")
+
+
+def _at(environment: Environment, site: Site) -> str:
+    """How to name it on a command line. A cluster is named by its managers, and its node with the data may be none."""
+    host = "" if environment.engine == Engine.SWARM else f" --host {site.shell.name}"
+    return f" --env {environment.name}{host}"
 
 
 def _differs(state: State, environment: Environment, wanted: Schedule, keeper: Keeper) -> bool:
@@ -201,4 +209,4 @@ def _run_now(app: App, site: Site, environment: Environment, state: State) -> No
     if last.ended_at is None:
         raise DeployError(f"{site.shell.name}: another run is going on", "try again when that has ended")
     app.console.good(f"Done in {duration((last.ended_at - last.began_at).total_seconds())}: {last.message}.")
-    app.console.say(f"Next: inv db.backups --env {environment.name} --host {site.shell.name} lists what there is.")
+    app.console.say(f"Next: inv db.backups{_at(environment, site)} lists what there is.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -129,6 +130,12 @@ def status(project: Project) -> dict[str, Any]:
     return found
 
 
+def change(project: Project) -> None:
+    """Have something for the next deploy to do, with migrations that may be pending."""
+    file = project.root / "compose.yaml"
+    file.write_text(re.sub(r'VERSION: "(\d+)"', lambda found: f'VERSION: "{int(found[1]) + 1}"', file.read_text()))
+
+
 def harm(project: Project, host: RemoteHost) -> None:
     """Change something in every store."""
     sql(project, host, "DELETE FROM customers WHERE id > 10; DELETE FROM orders")
@@ -178,7 +185,7 @@ def writing(project: Project, host: RemoteHost) -> Iterator[list[bool]]:
 def test_a_deploy_that_migrates_wants_a_proved_backup_and_takes_an_encrypted_one(
     project: Project, host: RemoteHost
 ) -> None:
-    project.edit("compose.yaml", 'VERSION: "1"', 'VERSION: "2"')
+    change(project)
     refused = project.inv("prod.deploy", "--yes", expect=1).stderr
     assert "db has no proved backup" in refused
 
@@ -215,7 +222,7 @@ def test_every_store_is_backed_up_proved_copied_here_and_off_site(project: Proje
     assert listed(project)[-1]["proved"]
     project.inv("db.check", *PROD)
     assert [one["proved"] for one in status(project)["backups"]] == [True, True]
-    project.edit("compose.yaml", 'VERSION: "2"', 'VERSION: "3"')
+    change(project)
     project.inv("prod.plan")  # there is a proved one now
 
 
@@ -277,15 +284,18 @@ def test_a_data_service_without_a_container_is_told_and_a_deploy_mends_it(projec
     refused = project.inv("db.backup", *PROD, expect=2).stderr
     assert "redis does not run on sandbox-m1" in refused
 
-    project.inv("prod.deploy", "--yes")
+    project.inv("prod.deploy", "--no-proof", "it is away", "--yes")
 
     assert sorted(keys(project, host, "keys", "*").split()) == ["a", "b"]
 
 
 def test_migrations_run_once_where_they_reach_the_database(project: Project, host: RemoteHost) -> None:
-    before = in_service(project, host, "worker", "cat", "/ledger/migrated")
+    def runs() -> int:
+        return in_service(project, host, "worker", "cat", "/ledger/migrated").count("once")
+
+    before = runs()
     assert "up to date" in project.inv("db.migrate", *PROD).stderr
-    assert in_service(project, host, "worker", "cat", "/ledger/migrated") == f"{before}once ".strip()
+    assert runs() == before + 1
 
 
 def test_data_travel_between_a_cluster_and_a_host(project: Project, host: RemoteHost) -> None:
@@ -318,7 +328,7 @@ def test_the_node_with_the_data_keeps_a_schedule_whatever_its_containers_are_cal
     assert "no schedule is installed" in " ".join(status(project)["problems"])
     project.inv("db.schedule", "--yes")
     project.inv("db.schedule", "--now")
-    project.edit("compose.yaml", 'VERSION: "3"', 'VERSION: "4"')
+    change(project)
     project.inv("prod.deploy", "--no-proof", "of a test", "--yes")
     project.inv("prod.restart", "--service", "redis", "--yes")
     project.inv("prod.restart", "--service", "db", "--yes")

@@ -130,6 +130,7 @@ def test_what_has_ended_is_not_taken_for_what_runs_in_its_place() -> None:
 @pytest.mark.parametrize(
     ("service", "mount", "why"),
     [
+        ("worker_cache", volume("shop_kv", "/data"), "which does not manage the cluster"),
         ("", volume("ab" * 32, "/data"), ""),
         ("", Mount(False, "/opt/shop/shared/kv", "/data"), ""),
         ("", volume("shop_kv", "/elsewhere"), "is in no volume"),
@@ -142,7 +143,8 @@ def test_redis_is_restored_into_what_its_next_container_gets(service: str, mount
 
     class Redis(LocalShell):
         def run(self, command: Command, **_: Any) -> Completed:
-            return Completed(command, 0, f"{command[-1]}\n{answers[command[-1]]}\n", "")
+            status = 1 if command[-1] == "worker_cache" else 0
+            return Completed(command, status, f"{command[-1]}\n{answers.get(command[-1], '')}\n", "")
 
     cache = dataclasses.replace(container("cache", mount), swarm_service=service)
     (store,) = stores_of(Redis(), [cache], Wanted("shop", {"cache": "redis:8"}))

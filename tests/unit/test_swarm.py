@@ -489,11 +489,18 @@ def test_a_data_service_that_was_told_to_have_no_container_is_told_and_started_a
     live = record(engine=Engine.SWARM)
     services = tuple(dataclasses.replace(one, wanted=0) if one.name == "db" else one for one in there(live.id))
     plan = make_swarm_plan(wanted(), facts(live), cluster(services=services), LAYOUT)
-    assert [(one.name, one.action) for one in plan.data] == [("db", Action.REPLACE)]
+    assert [(one.name, one.action) for one in plan.data] == [("db", Action.CREATE)]
     assert any(
         "db was told to have no container" in one
         for one in status_problems(cluster(services=services), facts(live), "shop")
     )
+
+
+def test_a_service_says_whether_it_runs_where_the_data_is() -> None:
+    constraints = ["node.role == manager", "node.labels.windlass.data.shop == yes"]
+    assert service(spec={"Placement": {"Constraints": constraints}}).tied_to("windlass.data.shop")
+    assert not service(spec={"Placement": {"Constraints": constraints[:1]}}).tied_to("windlass.data.shop")
+    assert not service().tied_to("windlass.data.shop")
 
 
 def test_a_schedule_and_a_wanted_proof_mean_something_on_a_cluster() -> None:

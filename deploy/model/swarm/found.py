@@ -102,6 +102,11 @@ class SwarmService:
         """Whether a container that ended with status 0 is as it should be: it is not started again."""
         return (self.spec.get("RestartPolicy") or {}).get("Condition") in {"none", "on-failure"}
 
+    def tied_to(self, label: str) -> bool:
+        """Whether its tasks run on nodes with a label only."""
+        constraints = (self.spec.get("Placement") or {}).get("Constraints") or ()
+        return any(one.replace(" ", "") == f"node.labels.{label}==yes" for one in constraints)
+
     def fits(self, task: Task) -> bool:
         """Whether a task is what the service is to have now."""
         return bool(_comparable(self.spec) == _comparable(task.spec))

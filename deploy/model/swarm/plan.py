@@ -108,7 +108,7 @@ def _data(record: ReleaseRecord, facts: Facts, cluster: Cluster, layout: HostLay
         elif there is None:
             yield ServicePlan(name, service.kind, Action.CREATE, ("not in the cluster",))
         elif there.wanted == 0:
-            yield ServicePlan(name, service.kind, Action.REPLACE, ("it was told to have no container",))
+            yield ServicePlan(name, service.kind, Action.CREATE, ("it was told to have no container",))
         elif parts := changed_parts(known, service.parts):
             gap = replacing_s(facts.journal, name)
             yield ServicePlan(name, service.kind, Action.REPLACE, parts, gap_s=gap)

@@ -2,6 +2,7 @@
 
 from deploy.tasks.swarm.freezing import freeze_cluster, thaw_cluster
 from deploy.tasks.swarm.live import execute, logs, restart, scale, shell, status
+from deploy.tasks.swarm.migrate import migrate
 from deploy.tasks.swarm.reach import data_site, is_swarm, manager, refuse, refuse_on
 from deploy.tasks.swarm.releases import deploy_to, plan_for, prune, roll_back
 
@@ -13,6 +14,7 @@ __all__ = [
     "is_swarm",
     "logs",
     "manager",
+    "migrate",
     "plan_for",
     "prune",
     "refuse",

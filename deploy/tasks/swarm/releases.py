@@ -10,7 +10,7 @@ from deploy.model.settings import Environment
 from deploy.tasks.app import App
 from deploy.tasks.plans import show_plan
 from deploy.tasks.rollout import Wanted
-from deploy.tasks.swarm.reach import changing, chosen, members_of
+from deploy.tasks.swarm.reach import changing, chosen, home_of, members_of
 from deploy.ui.reports import seen
 from deploy.ui.units import count, duration, size
 
@@ -44,7 +44,7 @@ def deploy_to(app: App, environment: Environment, given: list[str], wanted: Want
             app.console.good(
                 f"The cluster of {spec} already runs this as {plan.previous}: nothing to do, nothing restarted."
             )
-            for late in outdated(site.first_look, environment):
+            for late in outdated((home_of(members, lead) or site).first_look, environment):
                 app.console.warn(str(late))
             return
         show_plan(app, plan, app.console.say)
