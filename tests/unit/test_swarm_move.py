@@ -135,7 +135,7 @@ def test_the_volumes_must_be_where_the_cluster_looks_for_them() -> None:
 
 
 def test_only_a_release_of_the_cluster_must_have_its_data_there_already() -> None:
-    unlabelled = Cluster((node(),), (), (), ip_vs=True, registry=True)
+    unlabelled = Cluster((node(),), (), (), ip_vs=True, registry="n1")
 
     def said(found: Facts) -> bool:
         problems = check_cluster(unlabelled, found, stack(), "shop")
