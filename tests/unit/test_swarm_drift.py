@@ -12,7 +12,7 @@ from deploy.model.command import Command
 from deploy.model.drift import Drift
 from deploy.model.errors import DeployError
 from deploy.model.options import ServiceOptions
-from deploy.model.plan import Action, EdgeAction
+from deploy.model.plan import EdgeAction
 from deploy.model.receiver import with_receivers
 from deploy.model.stack import Stack
 from deploy.model.swarm.differing import mounted_in
@@ -224,15 +224,6 @@ def test_files_of_a_service_have_their_place_beside_the_document() -> None:
     found = {target: file for file, target in mounted_in(document, "db")}
     assert {*found} == {"/docker-entrypoint-initdb.d/10.sql", "/docker-entrypoint-initdb.d/20.sh"}
     assert all(file.startswith("files/") for file in found.values())
-
-
-def test_a_data_service_that_was_scaled_to_nothing_is_brought_back_by_a_deploy() -> None:
-    live = record()
-    services = tuple(
-        SwarmService(**one.__dict__ | {"wanted": 0}) if one.name == "db" else one for one in there(live.id)
-    )
-    plan = make_swarm_plan(wanted(), facts(live), looked_at(services=services), LAYOUT)
-    assert [(one.name, one.action) for one in plan.data] == [("db", Action.REPLACE)]
 
 
 def test_an_edge_that_is_gone_is_brought_back_by_a_deploy() -> None:

@@ -107,13 +107,11 @@ def _data(record: ReleaseRecord, facts: Facts, cluster: Cluster, layout: HostLay
             yield ServicePlan(name, service.kind, Action.CREATE, ("first release",))
         elif there is None:
             yield ServicePlan(name, service.kind, Action.CREATE, ("not in the cluster",))
-        elif there.wanted == 0:
+        elif there.wanted == 0 and service.replicas:
             yield ServicePlan(name, service.kind, Action.CREATE, ("it was told to have no container",))
         elif parts := changed_parts(known, service.parts):
             gap = replacing_s(facts.journal, name)
             yield ServicePlan(name, service.kind, Action.REPLACE, parts, gap_s=gap)
-        elif there.wanted == 0 and service.replicas:
-            yield ServicePlan(name, service.kind, Action.REPLACE, ("it has been scaled to nothing",))
         else:
             yield ServicePlan(name, service.kind, Action.KEEP)
     for name in facts.data:
