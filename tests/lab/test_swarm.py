@@ -171,7 +171,7 @@ def test_what_a_killed_deploy_has_left_is_told_and_taken_back(shop: Project, liv
     page, before = live["w1"].get("/")[1], services(live["m1"], shop.name)
     say(shop, f"release {next(NUMBERS)}")
     deploying = shop.start("prod.deploy", "--yes")
-    eventually(lambda: services(live["m1"], shop.name) != before, 120)
+    eventually(lambda: services(live["m1"], shop.name) != before, 300)
     deploying.kill()
     deploying.communicate()
 
@@ -187,7 +187,7 @@ def test_a_node_that_is_lost_during_an_update_does_not_hold_it_up(shop: Project,
     text, before = f"release {next(NUMBERS)}", services(live["m1"], shop.name)
     say(shop, text)
     deploying = shop.start("prod.deploy", "--yes")
-    eventually(lambda: services(live["m1"], shop.name) != before, 120)
+    eventually(lambda: services(live["m1"], shop.name) != before, 300)
     docker("pause", live["w2"].container)
     try:
         _, said = deploying.communicate(timeout=200)
@@ -196,19 +196,19 @@ def test_a_node_that_is_lost_during_an_update_does_not_hold_it_up(shop: Project,
 
     assert deploying.returncode == 0, said
     assert live["m1"].get("/")[1].startswith(text)
-    eventually(lambda: shop.attempt("prod.status").returncode == 0, 90)
+    eventually(lambda: shop.attempt("prod.status").returncode == 0, 180)
 
 
 def test_a_node_that_dies_is_told_and_its_services_move(shop: Project, live: dict[str, RemoteHost]) -> None:
     lost = live["w2"]
     lost.stop_engine()
     try:
-        eventually(lambda: "node sandbox-w2 is down" in str(shop.attempt("prod.status", "--json").stdout), 60)
-        eventually(lambda: live["m1"].get("/")[0] == 200, 60)
+        eventually(lambda: "node sandbox-w2 is down" in str(shop.attempt("prod.status", "--json").stdout), 180)
+        eventually(lambda: live["m1"].get("/")[0] == 200, 180)
         rows = status(shop, expect=1)["services"]
         assert eventually(lambda: all("sandbox-w2" not in row["nodes"] for row in rows if row["part"] == "app"))  # type: ignore[attr-defined]
         assert "started" in shop.inv("prod.logs", "--service", "backend").stdout
     finally:
         lost.start_engine()
-    eventually(lambda: shop.attempt("prod.status").returncode == 0, 90)
-    eventually(lambda: lost.get("/")[0] == 200, 60)
+    eventually(lambda: shop.attempt("prod.status").returncode == 0, 180)
+    eventually(lambda: lost.get("/")[0] == 200, 180)

@@ -269,11 +269,11 @@ def test_a_database_is_restored_beside_and_its_client_opened(project: Project, h
 def test_a_client_that_dies_while_redis_is_stopped_leaves_it_whole(project: Project, host: RemoteHost) -> None:
     keys(project, host, "set", "wrong", "9")
     restoring = project.start("db.restore", "latest", *PROD, "--only", "redis", "--no-safety", "--yes")
-    eventually(lambda: not containers(project, host, "redis"), 60)
+    eventually(lambda: not containers(project, host, "redis"), 180)
     restoring.kill()
     restoring.communicate()
 
-    eventually(lambda: sorted(keys(project, host, "keys", "*").split()) == ["a", "b"], 60)
+    eventually(lambda: sorted(keys(project, host, "keys", "*").split()) == ["a", "b"], 180)
     assert status(project)["problems"] == []
 
 

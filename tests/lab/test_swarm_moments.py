@@ -204,12 +204,12 @@ def test_an_upgrade_whose_client_is_killed_leaves_the_old_server(project: Projec
     assert "inv db.upgrade --env prod" in project.inv("prod.deploy", "--yes", expect=1).stderr
 
     upgrading = project.start("db.upgrade", *PROD, "--yes")
-    eventually(lambda: "windlass.away" in service(project, host, "{{.Spec.Labels}}"), 120)
+    eventually(lambda: "windlass.away" in service(project, host, "{{.Spec.Labels}}"), 300)
     upgrading.kill()
     upgrading.communicate()
 
-    eventually(lambda: database(project, host) not in {"", before}, 60)
-    eventually(lambda: sql(project, host, "SHOW server_version").startswith("15"), 60)
+    eventually(lambda: database(project, host) not in {"", before}, 180)
+    eventually(lambda: sql(project, host, "SHOW server_version").startswith("15"), 180)
     assert "windlass.away" not in service(project, host, "{{.Spec.Labels}}")
     assert sql(project, host, "SELECT count(*) FROM visits") == rows
 
@@ -260,5 +260,5 @@ def test_what_was_changed_by_hand_is_told_with_the_way_back(project: Project, ho
     for one in (f"{name}_web", f"{name}_worker", "guest"):
         host.sh(found[one]["remedy"])
     project.inv("prod.deploy", "--yes")
-    eventually(lambda: project.inv("prod.drift"), 60)
-    eventually(lambda: host.get() == (200, "v1"), 60)
+    eventually(lambda: project.inv("prod.drift"), 180)
+    eventually(lambda: host.get() == (200, "v1"), 180)

@@ -129,7 +129,7 @@ def test_a_move_that_is_killed_is_taken_back_by_a_deploy_of_the_engine_before(sh
     by(shop, "swarm")
     with one_server(shop, first):
         moving = shop.start("prod.deploy", "--yes")
-        eventually(lambda: in_stack(first, f"{shop.name}-data"), 200)
+        eventually(lambda: in_stack(first, f"{shop.name}-data"), 300)
         moving.kill()
         moving.communicate()
         by(shop, "compose")
@@ -190,7 +190,7 @@ def test_a_way_back_that_is_killed_is_gone_on_with(shop: Project, cluster: Clust
     first = cluster["m1"]
     by(shop, "compose")
     moving = shop.start("prod.deploy", "--yes")
-    eventually(lambda: not in_stack(first, f"{shop.name}-data"), 200)
+    eventually(lambda: not in_stack(first, f"{shop.name}-data"), 300)
     moving.kill()
     moving.communicate()
     by(shop, "swarm")

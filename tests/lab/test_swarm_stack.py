@@ -149,8 +149,8 @@ def test_a_node_that_loses_its_power_during_an_update_holds_it_up_and_breaks_not
     finally:
         lost.return_power()
 
-    eventually(lambda: procgenie.attempt("prod.status").returncode == 0, 120)
-    eventually(lambda: version(lost) == "1.3.0", 60)
+    eventually(lambda: procgenie.attempt("prod.status").returncode == 0, 300)
+    eventually(lambda: version(lost) == "1.3.0", 180)
 
 
 def test_the_whole_stack_goes_back_under_load(procgenie: Project, both: dict[str, RemoteHost]) -> None:
