@@ -81,6 +81,8 @@ class _Look:
     def _changed(self, part: str, called: str, service: SwarmService, document: Mapping[str, Any]) -> Iterator[Drift]:
         wanted, found = as_in_document(document, service.stack, service.name), as_in_cluster(service, self._known)
         replicas = wanted.pop("replicas"), found.pop("replicas")
+        if part == "edge" and replicas[0] == 0:
+            replicas = 1, replicas[1]  # the ACME client, which is started when every edge lets challenges through
         if replicas[0] != replicas[1]:
             text = f"is to run {_times(replicas[1])}, its stack says {_times(replicas[0])}"
             yield Drift(What.SERVICE, called, text, f"docker service scale {called}={replicas[0]}")
@@ -88,10 +90,12 @@ class _Look:
             yield Drift(What.SERVICE, called, f"was updated: {'; '.join(differing)}", self._again(part))
 
     def _again(self, part: str) -> str:
-        folder = self._layout.data if part == "data" else self._layout.release(self._live.id) / "swarm" / part
-        return (
-            f"cd {folder} && docker stack deploy --resolve-image never --compose-file stack.json {self._stacks[part]}"
-        )
+        folders = {"data": self._layout.data, "edge": self._layout.edge / "stack"}
+        folder = folders.get(part, self._layout.release(self._live.id) / "swarm" / part)
+        stack = self._stacks[part]
+        again = f"cd {folder} && docker stack deploy --resolve-image never --compose-file stack.json {stack}"
+        client = part == "edge" and "acme" in (self._documents[part].get("services") or {})
+        return again + (f" && docker service scale {names.service_name(stack, 'acme')}=1" if client else "")
 
     def networks(self) -> Iterator[Drift]:
         """Networks of the stacks that are gone."""

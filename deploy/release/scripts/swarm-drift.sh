@@ -12,7 +12,7 @@ section() { printf '\n@@%s\n' "$*"; }
 section app
 cat "$root/releases/$release/swarm/app/stack.json" 2>/dev/null || true
 section edge
-cat "$root/releases/$release/swarm/edge/stack.json" 2>/dev/null || true
+cat "$root/edge/stack/stack.json" 2>/dev/null || true
 section data
 cat "$root/data/stack.json" 2>/dev/null || true
 changed() {
