@@ -84,7 +84,13 @@ def _commands(suites: Sequence[str], keyword: str) -> Iterator[list[str]]:
     elif "unit" in suites:
         yield [*common, "tests/unit", *_side_by_side(2, "load")]
     else:
-        yield [*common, *(f"tests/{name}" for name in suites), "-m", "not matrix", *_side_by_side(AT_ONCE, "loadfile")]
+        yield [
+            *common,
+            *(f"tests/{name}" for name in suites),
+            "-m",
+            "not matrix and not unproved",
+            *_side_by_side(AT_ONCE, "loadfile"),
+        ]
 
 
 def _side_by_side(workers: int, how: str) -> list[str]:

@@ -207,7 +207,7 @@ def test_a_node_that_dies_is_told_and_its_services_move(shop: Project, live: dic
         eventually(lambda: live["m1"].get("/")[0] == 200, 180)
         rows = status(shop, expect=1)["services"]
         assert eventually(lambda: all("sandbox-w2" not in row["nodes"] for row in rows if row["part"] == "app"))  # type: ignore[attr-defined]
-        assert "started" in shop.inv("prod.logs", "--service", "backend").stdout
+        assert "started" in shop.attempt("prod.logs", "--service", "backend").stdout
     finally:
         lost.start_engine()
     eventually(lambda: shop.attempt("prod.status").returncode == 0, 180)
