@@ -169,7 +169,7 @@ def _running(raw: dict[str, Any]) -> Running:
         raw["image"],
         raw["running"],
         tuple(mounts),
-        raw.get("replicated", ""),
+        raw["replicated"] or "",
     )
 
 

@@ -127,6 +127,13 @@ def test_what_has_ended_is_not_taken_for_what_runs_in_its_place() -> None:
     assert [store.title for store in stores_of(LocalShell(), found, Wanted("shop", {"db": "postgres"}))] == ["db"]
 
 
+def test_a_container_of_an_engine_alone_is_of_no_service_of_a_cluster() -> None:
+    """The engine says `null` for a label that a container does not have."""
+    line = {"id": "a", "running": True, "project": "shop-data", "service": "cache", "image": "sha256:1", "mounts": []}
+    (found,) = look(Told(json.dumps(line | {"replicated": None})), ["shop-data"])
+    assert found.swarm_service == ""
+
+
 @pytest.mark.parametrize(
     ("service", "mount", "why"),
     [
