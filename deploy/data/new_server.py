@@ -151,8 +151,9 @@ class NewServer:
 
 def _listen(process: Process, errors: list[bytes]) -> threading.Thread:
     def collect() -> None:
-        while chunk := process.read_stderr(CHUNK_BYTES):
-            errors.append(chunk)
+        with contextlib.suppress(OSError, ValueError):  # closed meanwhile, by Ctrl-C
+            while chunk := process.read_stderr(CHUNK_BYTES):
+                errors.append(chunk)
 
     thread = threading.Thread(target=collect, daemon=True)
     thread.start()

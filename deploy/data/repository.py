@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -229,7 +228,7 @@ class Writing:
         report = _Report(self.step, what, of_bytes)
         taking = packaged("data", "take.sh", self._folder, file, magic, STALL_S, "plain", "cat")
         with source.start(command) as sender, shell.start(taking) as taker:
-            told = threading.Thread(target=lambda: deque(map(report.hear, lines_of(taker.read)), maxlen=0))
+            told = threading.Thread(target=report.hear_all, args=(taker,), daemon=True)
             told.start()
             try:
                 while chunk := sender.read(CHUNK_BYTES):
@@ -242,7 +241,7 @@ class Writing:
                 taker.close_stdin()
             taken = taker.wait()
             said = b"" if taken == 0 else taker.read_stderr(1 << 14) + sender.read_stderr(1 << 14)
-        told.join()
+            told.join()  # before its stream is closed: the last it says is what was written
         if taken:
             raise CommandError(
                 f"{source.name}: '{command.title}' could not be received",
@@ -274,6 +273,12 @@ class _Report:
         self.file = ""
         self.sha256 = ""
         self.size_bytes = 0
+
+    def hear_all(self, taker: Process) -> None:
+        """All that it says; what is closed meanwhile, by Ctrl-C, has no more to say."""
+        with contextlib.suppress(OSError, ValueError):
+            for line in lines_of(taker.read):
+                self.hear(line)
 
     def hear(self, line: str) -> None:
         word, _, value = line.partition(" ")

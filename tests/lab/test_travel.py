@@ -202,7 +202,7 @@ def test_a_backup_whose_cable_is_pulled_ends_on_both_sides(project: Project, rel
             terminal.expect("the connection was lost|cannot open a channel|cannot start", 60)
             assert terminal.end() == 1
             assert dumping(), "it was over by itself"
-            eventually(lambda: not dumping(), 120)
+            eventually(lambda: not dumping(), 300)
         finally:
             released.sh("iptables -D INPUT -p tcp --dport 22 -j DROP; iptables -D OUTPUT -p tcp --sport 22 -j DROP")
     finally:

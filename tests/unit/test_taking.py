@@ -6,12 +6,17 @@ import hashlib
 import os
 import shutil
 import subprocess
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
+from deploy.data.repository import Repository, Writing, Written
+from deploy.model.command import Command
+from deploy.shell.local import LocalProcess, LocalShell
 from deploy.shell.packaged import packaged
+from deploy.ui import Step
 from tests.project import eventually
 
 ROWS = b"rows\n" * 20_000
@@ -80,6 +85,25 @@ def test_what_a_command_prints_is_written_and_summed(tmp_path: Path) -> None:
     assert (tmp_path / "part").stat().st_mode & 0o777 == 0o600
 
 
+def test_what_comes_from_elsewhere_is_heard_to_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also by a thread that is slow: what it hears last is the sum."""
+    read = LocalProcess.read
+
+    def slow(process: LocalProcess, size: int) -> bytes:
+        if threading.current_thread() is not threading.main_thread():
+            time.sleep(0.2)
+        return read(process, size)
+
+    monkeypatch.setattr(LocalProcess, "read", slow)
+    (tmp_path / ".one.partial").mkdir()
+    writing = Writing(Repository(LocalShell(), str(tmp_path)), "one", Step("Copy"))
+    source = LocalShell()
+
+    written = writing.receive("part", source, Command("printf", "rows"), what="part")
+
+    assert written == Written("part", 4, hashlib.sha256(b"rows").hexdigest())
+
+
 @pytest.mark.parametrize("suffix", [".zst", ".gz"])
 def test_packed_content_is_the_same_when_it_is_fed(tmp_path: Path, suffix: str) -> None:
     folder = tmp_path / "backup"
@@ -107,7 +131,7 @@ def test_packed_content_is_the_same_when_it_is_fed(tmp_path: Path, suffix: str) 
 def test_a_command_that_fails_or_falls_silent_leaves_no_file(
     tmp_path: Path, command: tuple[str, ...], said: str, pack: str
 ) -> None:
-    done = take(tmp_path, *command, stall_s=1, pack=pack)
+    done = take(tmp_path, *command, stall_s=1 if "no byte" in said else 20, pack=pack)
 
     assert done.returncode != 0
     assert said in done.stderr.decode()
