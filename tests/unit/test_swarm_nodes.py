@@ -8,7 +8,7 @@ import pytest
 
 from deploy.model.errors import DeployError, UsageError
 from deploy.model.swarm import names
-from deploy.model.swarm.drain import found_node, lacking_on, leaving, require_leavable, to_spread
+from deploy.model.swarm.drain import Share, found_node, lacking_on, leaving, require_leavable, to_spread
 from deploy.model.swarm.found import Cluster, Node, SwarmService, Task
 from deploy.model.swarm.node import Membership, former, require_joinable
 from deploy.model.swarm.placement import may_run_on, wanted_of
@@ -132,14 +132,14 @@ def test_a_manager_that_the_others_need_does_not_leave(states: dict[str, str], s
 
 
 def test_a_node_that_is_back_gets_containers_of_what_is_doubled_elsewhere() -> None:
-    assert to_spread(cluster((WEB, "w2 w2")), W1) == (WEB,)
+    assert to_spread(cluster((WEB, "w2 w2")), W1) == (Share(WEB, off=""),)
     assert to_spread(cluster((WEB, "w1 w2")), W1) == ()
 
 
 def test_a_node_that_is_back_gets_as_much_as_makes_it_no_fuller_than_others() -> None:
     other, third = service("api"), service("mail")
     found = cluster((WEB, "m1 w2"), (other, "m1 w2"), (third, "m1 w2"))
-    assert to_spread(found, W1) == (WEB, other)
+    assert to_spread(found, W1) == (Share(WEB, off=M1.id), Share(other, off=W2.id))
 
 
 def test_nothing_is_rolled_over_for_balance_that_would_be_away_for_it() -> None:

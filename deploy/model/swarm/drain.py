@@ -12,7 +12,7 @@ from deploy.model.swarm.placement import may_run_on
 from deploy.model.swarm.registry import STACK as REGISTRY_STACK
 
 MOVED = "windlass.moved-off"
-"""Label of a service that is kept off a node until that one is drained: the node's id."""
+"""Label of a service that is kept off a node until its containers have left that one: the node's id."""
 
 
 def found_node(cluster: Cluster, words: Iterable[str]) -> Node | None:
@@ -84,22 +84,36 @@ def require_leavable(cluster: Cluster, node: Node) -> None:
         )
 
 
+def still_on(cluster: Cluster, service: SwarmService, node_id: str) -> bool:
+    """Whether a node runs a container of a service yet."""
+    return any(one.running and one.node == node_id for one in cluster.tasks_of(service))
+
+
 def lacking_on(cluster: Cluster, node: Node) -> tuple[str, ...]:
     """What is to run on every node and does not on this one."""
     everywhere = (one for one in cluster.services if one.wanted is None and may_run_on(one, node))
     return tuple(one.full_name for one in everywhere if not _on(cluster, one, node))
 
 
-def to_spread(cluster: Cluster, node: Node) -> tuple[SwarmService, ...]:
-    """Services that are worth rolling over so that a node that is back gets its share of their containers.
+@dataclass(frozen=True)
+class Share:
+    """A service of which a node is to get a container."""
 
-    None that stops before it starts: it would be away for a moment. The cluster itself moves nothing by itself.
+    service: SwarmService
+    off: str
+    """Id of the node whose only container of it moves; empty where that one has several, and all are rolled over."""
+
+
+def to_spread(cluster: Cluster, node: Node) -> tuple[Share, ...]:
+    """What is to move so that a node that is back gets its share of the containers.
+
+    No service that stops before it starts: it would be away for a moment. The cluster itself moves nothing by itself.
     """
     if not node.works:
         return ()
     working = {one.id for one in cluster.nodes if one.works}
     total = Counter(one.node for one in cluster.tasks if one.running and one.node in working)
-    chosen = []
+    chosen: list[Share] = []
     for service in cluster.services:
         if not service.wanted or service.stops_first or not may_run_on(service, node):
             continue
@@ -110,7 +124,7 @@ def to_spread(cluster: Cluster, node: Node) -> tuple[SwarmService, ...]:
         doubled = share[fullest] - share[node.id] > 1
         lighter = not share[node.id] and total[fullest] - total[node.id] > 1
         if doubled or lighter:
-            chosen.append(service)
+            chosen.append(Share(service, "" if share[fullest] > 1 else fullest))
             total[fullest] -= 1
             total[node.id] += 1
     return tuple(chosen)

@@ -114,9 +114,9 @@ def status_hints(cluster: Cluster) -> Iterator[str]:
             )
             continue
         idle = not any(one.running and one.node == node.id and _rolls(one, cluster) for one in cluster.tasks)
-        if idle and (services := to_spread(cluster, node)):
+        if idle and (shares := to_spread(cluster, node)):
             yield (
-                f"node {node.hostname} has no container of {', '.join(one.name for one in services)}: "
+                f"node {node.hostname} has no container of {', '.join(one.service.name for one in shares)}: "
                 f"inv host.activate --host {node.hostname} gives it its share"
             )
 

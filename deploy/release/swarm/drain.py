@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from deploy.model.command import Command
 from deploy.model.errors import DeployError
-from deploy.model.swarm.drain import MOVED, lacking_on, leaving, to_spread
+from deploy.model.swarm.drain import MOVED, Share, lacking_on, leaving, still_on, to_spread
 from deploy.model.swarm.found import Cluster, Node, SwarmService
 from deploy.model.swarm.progress import Watch
 from deploy.release.site import Site
@@ -44,8 +44,7 @@ class MoveOff(Action):
             if not fresh and time.monotonic() > until:
                 raise DeployError(f"{', '.join(one.full_name for one in moving)} did not leave {node.hostname}")
             for one in fresh:
-                words = UPDATE.then("--label-add", f"{MOVED}={node.id}", "--constraint-add", _off(node.id))
-                site.shell.run(site.guarded(words.then(one.id)))
+                site.shell.run(site.guarded(_keep_off(node.id).then(one.id)))
                 moved[one.id], until = one, time.monotonic() + QUIET_S
             for stack in dict.fromkeys(one.stack for one in moving):
                 settle(site, _watch(cluster, stack), step, until=lambda now: not leaving(now, node).moves)
@@ -108,24 +107,38 @@ class Activate(Action):
 
 
 class Spread(Action):
-    """Rolls over services of which a node has less than its share."""
+    """Gives a node its share: moves a container off another node, or rolls over a service that has several there.
 
-    def __init__(self, site: Site, services: Sequence[SwarmService]) -> None:
+    Where to a service's new container goes is the cluster's choice: to a node with the fewest of that service. Rolling
+    over all of them may therefore leave another node without any; the move of one can not.
+    """
+
+    title = "Spread containers anew"
+
+    def __init__(self, site: Site, shares: Sequence[Share]) -> None:
         self._site = site
-        self._services = services
-        self.title = "Spread containers anew"
+        self._shares = shares
 
     def run(self, step: Step) -> None:
-        cluster = look_at_all(self._site)
-        for one in self._services:
-            self._site.shell.run(self._site.guarded(UPDATE.then("--force", one.id)))
-        for stack in dict.fromkeys(one.stack for one in self._services):
-            settle(self._site, _watch(cluster, stack), step)
-        step.result = count(len(self._services), "service")
+        site, shares = self._site, self._shares
+        cluster = look_at_all(site)
+        for one in shares:
+            words = _keep_off(one.off) if one.off else UPDATE.then("--force")
+            site.shell.run(site.guarded(words.then(one.service.id)))
+        for stack in dict.fromkeys(one.service.stack for one in shares):
+            settle(site, _watch(cluster, stack), step, until=self._moved)
+        allow_again(site, look_at_all(site))
+        step.result = count(len(shares), "service")
+
+    def undo(self) -> None:
+        allow_again(self._site, look_at_all(self._site))
+
+    def _moved(self, now: Cluster) -> bool:
+        return not any(one.off and still_on(now, one.service, one.off) for one in self._shares)
 
 
-def services_to_spread(site: Site, node: Node) -> tuple[SwarmService, ...]:
-    """Those that are worth rolling over for a node that takes part."""
+def shares_of(site: Site, node: Node) -> tuple[Share, ...]:
+    """What is to move to a node that takes part."""
     cluster = look_at_all(site)
     now = cluster.node(node.id)
     return to_spread(cluster, now) if now else ()
@@ -142,6 +155,11 @@ def allow_again(site: Site, cluster: Cluster) -> None:
         if node := one.labels.get(MOVED):
             words = UPDATE.then("--label-rm", MOVED, "--constraint-rm", _off(node))
             site.shell.run(site.guarded(words.then(one.id)))
+
+
+def _keep_off(node_id: str) -> Command:
+    """What moves a service's containers off a node, and marks that it is to be taken back."""
+    return UPDATE.then("--label-add", f"{MOVED}={node_id}", "--constraint-add", _off(node_id))
 
 
 def _off(node_id: str) -> str:

@@ -14,7 +14,7 @@ from deploy.tasks.swarm.reach import changing
 from deploy.ui.units import count, names_of
 
 if TYPE_CHECKING:
-    from deploy.model.swarm.drain import Leaving
+    from deploy.model.swarm.drain import Leaving, Share
     from deploy.model.swarm.found import Cluster, Node, SwarmService
     from deploy.release.site import Site
     from deploy.release.swarm.members import Member, Members
@@ -60,7 +60,7 @@ def activate(app: App, name: str, host: str, *, yes: bool) -> None:
     from deploy.release.lock import require_thawed
     from deploy.release.steps import run_all
     from deploy.release.swarm.change import look_at_all
-    from deploy.release.swarm.drain import Activate, Spread, services_to_spread
+    from deploy.release.swarm.drain import Activate, Spread, shares_of
     from deploy.release.swarm.lock import cluster_locked
 
     environment = _swarm(app, name)
@@ -70,20 +70,29 @@ def activate(app: App, name: str, host: str, *, yes: bool) -> None:
         node = _node(app, environment, cluster, host)
         if node.state != "ready":
             raise UsageError(f"{node.hostname} is {node.state}", "start its engine, then run the command again")
-        rolled = to_spread(cluster, dataclasses.replace(node, availability="active"))
+        shares = to_spread(cluster, dataclasses.replace(node, availability="active"))
         app.console.say(f"{node.hostname} ({node.role}, {node.state}, {node.availability}, {node.address}):")
-        app.console.say(f"  rolls   {_names(rolled)}" if rolled else "  nothing has to roll over for its share")
+        for line in _share_lines(cluster, shares) or ["nothing has to move for its share"]:
+            app.console.say(f"  {line}")
         if app.dry:
             return
         app.console.confirm(f"Activate {node.hostname}?", yes=yes, consequence="containers are replaced")
         with cluster_locked(lead, members, f"activating {node.hostname}", app.console) as hold:
             require_thawed(hold.facts)
             run_all([Activate(site, node)], app.console)
-            rolled = services_to_spread(site, node)
-            if rolled:
-                run_all([Spread(site, rolled)], app.console)
+            if shares := shares_of(site, node):
+                run_all([Spread(site, shares)], app.console)
         app.console.good(f"{node.hostname} takes part again and answers: a balancer may send to it.")
         app.console.say(f"Next: inv {name}.status.")
+
+
+def _share_lines(cluster: Cluster, shares: Sequence[Share]) -> list[str]:
+    """What moves to a node that is back."""
+    from_one = [f"{one.service.full_name} (from {cluster.hostname(one.off)})" for one in shares if one.off]
+    rolled = [one.service.full_name for one in shares if not one.off]
+    return [
+        f"{word:<7} {', '.join(sorted(which))}" for word, which in (("moves", from_one), ("rolls", rolled)) if which
+    ]
 
 
 def leave(app: App, name: str, host: str, *, with_data: bool, yes: bool) -> None:
