@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -51,6 +52,31 @@ def joined(project: Project, nodes: Sequence[str], *words: str) -> dict[str, Rem
     named = [word for host in hosts.values() for word in ("--host", host.spec)]
     project.inv("host.setup", "--swarm", *named, *words)
     return hosts
+
+
+@contextlib.contextmanager
+def one_server(host: RemoteHost, volume: str) -> Iterator[None]:
+    """Fails when two running containers of a host had a volume at any moment that was looked at."""
+    ended, looks, twice = threading.Event(), 0, set[tuple[str, ...]]()
+    form = "{{.ID}} {{.Names}} {{.Image}} {{.Status}} {{.Command}}"
+
+    def watch() -> None:
+        nonlocal looks
+        while not ended.wait(0.1):
+            found = host.run("docker", "ps", "--filter", f"volume={volume}", "--format", form).splitlines()
+            looks += 1
+            if len(found) > 1:
+                twice.add(tuple(found))
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watching.join()
+    assert looks > 10
+    assert twice == set()
 
 
 def say(shop: Project, text: str) -> None:

@@ -62,6 +62,13 @@ class RemoteHost:
         """Let a host start again at the address it had; its engine may not answer yet."""
         self.sh(f"{_silence('-D')}; /usr/sbin/sshd -E /var/log/sshd.log; rm /run/no-engine")
 
+    def unplug(self) -> None:
+        """Let nothing of the network in or out; all that runs goes on."""
+        self.sh(_silence("-I"))
+
+    def plug_in(self) -> None:
+        self.sh(_silence("-D"))
+
     def give_engine_memory(self, size: str) -> None:
         """Keep the engine's data in memory of a size, ``400m`` for example: what was there before is gone."""
         self.stop_engine()

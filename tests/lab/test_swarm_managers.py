@@ -7,11 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.cluster import joined, rolling_shop, say, services, status
+from tests.lab.cluster import joined, one_server, rolling_shop, say, services, status
 from tests.lab.conftest import RemoteHost
 from tests.project import Project, docker, eventually
 
-pytestmark = pytest.mark.unproved
 MANAGERS = ("m1", "m2", "m3")
 NODES = (*MANAGERS, "w1")
 MIGRATE = "    x-deploy: {migrate: sh -c 'date >>/ledger/migrated'}\n"
@@ -119,6 +118,18 @@ def test_what_a_killed_client_left_is_taken_back_through_another_manager(
     assert services(live["m1"], shop.name) == before
     assert live["w1"].get("/")[1] == page
     assert records(shop, live["m1"]) == records(shop, live["m2"])
+
+
+def test_a_node_that_was_cut_off_gets_no_second_server_on_its_data(shop: Project, live: dict[str, RemoteHost]) -> None:
+    data, tasks = live["w1"], ("docker", "service", "ps", "--format", "{{.DesiredState}}", f"{shop.name}-data_db")
+    before = live["m1"].run(*tasks)
+    with one_server(data, f"{shop.name}_pg"):
+        data.unplug()
+        try:
+            eventually(lambda: live["m1"].run(*tasks) != before, 180)
+        finally:
+            data.plug_in()
+        eventually(lambda: shop.attempt("prod.status").returncode == 0, 180)
 
 
 def test_the_cluster_is_worked_with_while_its_first_manager_is_lost(shop: Project, live: dict[str, RemoteHost]) -> None:

@@ -17,6 +17,7 @@ from deploy.model.places import Places
 from deploy.model.plan import Action, EdgeAction, Plan, Wanted
 from deploy.model.release import ReleaseRecord
 from deploy.model.settings import Engine, Environment, parse_settings
+from deploy.model.swarm.alone import HIGHEST, LOWEST
 from deploy.model.swarm.differing import differing
 from deploy.model.swarm.edge import state_of
 from deploy.model.swarm.found import Cluster, Node, SwarmService, Task, parse_cluster
@@ -244,7 +245,32 @@ def test_a_port_for_the_host_alone_is_left_out_and_said() -> None:
     assert not found.fatal
     assert "8000" in found.message
     document["services"]["db"]["ports"] = document["services"]["backend"]["ports"]
-    assert "ports" not in render_data(subject(document)).document["services"]["db"]
+    ports = render_data(subject(document)).document["services"]["db"]["ports"]
+    assert 8000 not in [one["published"] for one in ports]
+
+
+def test_two_containers_with_the_same_volume_are_kept_from_one_node_by_a_port() -> None:
+    made = render_data(subject()).document["services"]["db"]
+    (port,) = made["ports"]
+    assert (port["target"], port["protocol"], port["mode"]) == (9, "udp", "host")
+    own, free = port["published"], port["published"] + 1
+    assert LOWEST <= own <= HIGHEST
+
+    def with_held(held: dict[int, str]) -> int:
+        found = render_data(dataclasses.replace(subject(), held=held)).document["services"]["db"]["ports"]
+        return int(found[0]["published"])
+
+    assert with_held({own: "other_db"}) == free
+    assert with_held({free: "shop-data_db", 53: "shop-data_db"}) == free, "it keeps the one that it has"
+    # as many of it as there are to be, side by side
+    assert "ports" not in render_app(subject()).document["services"]["backend"]
+
+
+def test_a_port_that_a_service_publishes_itself_is_enough() -> None:
+    document = model()
+    document["services"]["db"]["ports"] = [{"target": 5432, "published": "5432", "protocol": "tcp"}]
+    (port,) = render_data(subject(document)).document["services"]["db"]["ports"]
+    assert (port["published"], port["protocol"]) == (5432, "tcp")
 
 
 # --- what was found

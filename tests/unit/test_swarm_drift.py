@@ -81,6 +81,10 @@ def as_deployed(document: Mapping[str, Any], stack: str) -> Iterator[SwarmServic
             update_message="",
             spec=spec,
             labels={**(raw["deploy"].get("labels") or {}), "com.docker.stack.image": "x"},
+            ports=tuple(
+                {"PublishedPort": one["published"], "TargetPort": one["target"], "Protocol": one["protocol"]}
+                for one in raw.get("ports") or ()
+            ),
         )
 
 

@@ -125,6 +125,8 @@ class Cluster:
     """Id of the node that the cluster's registry is bound to; empty where there is none."""
     registry_address: str = ""
     """At which the other nodes reach it."""
+    held: Mapping[int, str] = field(default_factory=dict)
+    """UDP ports that services publish on nodes, each with its service, as far as was asked for them."""
 
     def of(self, stack: str) -> tuple[SwarmService, ...]:
         return tuple(one for one in self.services if one.stack == stack)
@@ -190,6 +192,7 @@ def parse_cluster(text: str, host: str) -> Cluster:
         ip_vs="ip_vs" in about,
         registry=registry[-1] if registry else "",
         registry_address=registry[1] if registry else "",
+        held={int(port): name for name, port in (line.split() for line in sections.get("held", "").splitlines())},
     )
 
 

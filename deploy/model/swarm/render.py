@@ -15,6 +15,7 @@ from deploy.model.places import Place, Places, bound_device
 from deploy.model.render import Rendered, render_release
 from deploy.model.stack import Service, Stack, published_ports, unescaped
 from deploy.model.swarm import names
+from deploy.model.swarm.alone import alone_entry, alone_port
 from deploy.model.swarm.service import converted, memory_mounts
 
 _EVERYWHERE = frozenset({"nfs", "nfs4", "cifs", "glusterfs", "ceph"})
@@ -55,6 +56,8 @@ class Subject:
     """The content of what the project ships, by its path on this machine."""
     endpoint: str
     """vip or dnsrr, for services that do not say."""
+    held: Mapping[int, str] = field(default_factory=dict)
+    """UDP ports that services of the cluster publish on its nodes, each with the service's name there."""
 
 
 def render_app(subject: Subject) -> StackDocument:
@@ -157,6 +160,9 @@ class _Writer:
             placement = dict(deploy.get("placement") or {})
             placement["constraints"] = [f"node.labels.{names.data_label(layout.project)} == yes"]
             deploy["placement"] = placement
+        if keeps and _never_twice(made):
+            port = alone_port(names.service_name(self._stack, service.name), self._subject.held)
+            made["ports"] = [alone_entry(port)]
         if keeps:
             # whoever looks for what a container keeps finds it on its node as it would without a cluster
             project = layout.data_project if self._lasting else layout.rolling_project
@@ -264,6 +270,12 @@ class _Writer:
         kept = self._configs if section == "configs" else self._secrets
         kept[key] = {"name": f"{self._stack}_{key}"[-64:].lstrip("-_."), "file": f"./{file}"}
         return key
+
+
+def _never_twice(made: Mapping[str, Any]) -> bool:
+    """Whether two containers of it are never to run on one node, and nothing keeps them from it."""
+    deploy = made["deploy"]
+    return deploy.get("replicas") == 1 and deploy["update_config"]["order"] == "stop-first" and not made.get("ports")
 
 
 def _network_name(name: str, raw: Mapping[str, Any], project: str) -> str:

@@ -75,7 +75,7 @@ def drift_of(site: Site, facts: Facts, live: ReleaseRecord, verbs: str) -> tuple
 
 def look(site: Site, *stacks: str) -> Cluster:
     """The cluster now, and a project's stacks on it, all of them where none is named; one round trip."""
-    wanted = stacks or names.stacks(site.layout.project)
+    wanted = stacks or ("--held", *names.stacks(site.layout.project))
     return parse_cluster(site.shell.run(site.bare("swarm-look.sh", *wanted)).stdout, site.shell.name)
 
 

@@ -32,6 +32,7 @@ def with_rendering(plan: Plan, prepared: Prepared, site: Site, facts: Facts, clu
         dict.fromkeys(prepared.stack.services, ""),
         mounted_files(prepared),
         cluster.endpoint,
+        cluster.held,
     )
     wanted = {"app": render_app(subject).document, "data": render_data(subject).document}
     other = {name for part, text in before.items() for name in differing(json.loads(text), wanted[part])} & kept

@@ -79,6 +79,7 @@ class StageForCluster(Action):
             dict(self._images()),
             mounted_files(prepared),
             change.cluster.endpoint,
+            change.cluster.held,
         )
 
     def _images(self) -> Iterable[tuple[str, str]]:

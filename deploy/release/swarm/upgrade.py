@@ -116,6 +116,7 @@ class InCluster(There):
                 images,
                 mounted_files(prepared),
                 cluster.endpoint,
+                cluster.held,
             )
         )
         self._files = made.files
