@@ -31,7 +31,7 @@ from deploy.model.errors import DeployError
 from deploy.model.facts import Facts
 from deploy.model.findings import found_migrations
 from deploy.model.plan import Action, Plan, Wanted, make_plan
-from deploy.model.swarm.move import check_leaving, leaves_cluster, not_yet, with_leaving
+from deploy.model.swarm.move import check_leaving, leaves_cluster, with_leaving
 from deploy.push.send import lacked_bytes
 from deploy.release.edge_files import maintenance_page, tls_for
 from deploy.release.names import addresses_of, unreachable
@@ -104,7 +104,6 @@ def _problems(prepared: Prepared, plan: Plan, site: Site, local: LocalShell, *, 
         )
     )
     yield from found
-    yield from not_yet(leaves_cluster(facts))
     yield from check_leaving(facts, stack, site.layout)
     if facts.engine_version:  # without an engine nobody could answer the rest
         yield from _ruled("host-by-hand", check_by_hand(facts, stack, prepared.places, site.layout))

@@ -99,16 +99,6 @@ def _gaps(plan: Plan, record: ReleaseRecord) -> Iterator[str]:
     yield "until then both versions run, and share the data: migrations must suit both"
 
 
-def not_yet(moving: bool) -> Iterator[Problem]:
-    """Kept off until it is proved: on an overloaded machine a test saw two containers with one database's volume."""
-    if moving:
-        yield Problem(
-            "the project would move from one engine to the other in its place, which is not proved to be safe yet",
-            "bring the data to new machines by a backup (docs/clusters.md, Moving), or leave engine: as it was",
-            rule="host-cluster",
-        )
-
-
 def check_entering(
     facts: Facts,
     cluster: Cluster,

@@ -23,7 +23,7 @@ from deploy.model.rules.upstreams import stale_upstreams
 from deploy.model.stack import Stack
 from deploy.model.swarm import names
 from deploy.model.swarm.found import Cluster
-from deploy.model.swarm.move import by_compose, check_entering, enters_cluster, not_yet, with_entering
+from deploy.model.swarm.move import by_compose, check_entering, enters_cluster, with_entering
 from deploy.model.swarm.plan import make_swarm_plan
 from deploy.model.swarm.refused import check_cluster, check_sizes, check_swarm
 from deploy.model.swarm.render import keeping, own_networks
@@ -95,7 +95,6 @@ def plan_swarm(
         ),
         *check_cluster(cluster, facts, prepared.stack, site.layout.project),
         *check_keeper(prepared, cluster, keeper, lead),
-        *not_yet(entering),
         *(_entering_problems(prepared, lead, facts, cluster) if entering else ()),
         *check_swarm(prepared.stack, prepared.places, prepared.environment),
         *check_sizes(mounted_files(prepared)),
