@@ -24,7 +24,7 @@ MOST_PLANS = 10
 def plan_of(app: App, prepared: Prepared, site: Site, reach: Reach | None = None) -> Plan:
     """What a deploy would do to a host, or to a cluster by `reach`. Raises DeployError for what is in its way."""
     from deploy.release.deploy import plan_deploy
-    from deploy.release.swarm.deploy import plan_swarm
+    from deploy.release.swarm.checking import plan_swarm
 
     if reach:
         return plan_swarm(prepared, *reach, app.shell())[0]

@@ -15,6 +15,8 @@ from deploy.model.swarm.found import Node
 from deploy.model.swarm.records import Holding, lacking, merged, parse_holding
 from deploy.release.parallel import Parallel
 from deploy.release.site import Site
+from deploy.release.steps import Action
+from deploy.release.swarm.change import SwarmChange
 from deploy.release.swarm.members import Member, Members
 from deploy.shell.base import CHUNK_BYTES, Process
 from deploy.ui import Console, Step
@@ -155,3 +157,24 @@ def _pour(giver: Process, taker: Process) -> int:
             return status
         taker.close_stdin()
     return taker.wait()
+
+
+class ShareRelease(Action):
+    """Lets the other managers, and the node with the data, know the release before anybody gets it.
+
+    A manager that is lost half-way leaves others that know what it was at.
+    """
+
+    title = "Give the release to the other managers"
+
+    def __init__(self, change: SwarmChange, records: Records) -> None:
+        self._change = change
+        self._records = records
+
+    def run(self, step: Step) -> None:
+        self._records.share(step)
+        keeper = self._change.keeper
+        if keeper and (why := self._records.left_out.get(keeper.site.shell.name)):
+            raise DeployError(
+                f"{keeper.site.shell.name} keeps the data, and did not get the release: {why}", "try again"
+            )

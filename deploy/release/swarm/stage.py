@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from deploy.model.command import Command, sequence
 from deploy.model.kinds import Kind
@@ -13,11 +13,13 @@ from deploy.model.places import Place, bind_mounts, local_path
 from deploy.model.plan import Action as PlanAction
 from deploy.model.plan import Plan
 from deploy.model.render import Rendered, stack_volumes
+from deploy.model.stack import Stack
 from deploy.model.swarm import names
 from deploy.model.swarm.render import (
     MountedFile,
     StackDocument,
     Subject,
+    own_networks,
     render_app,
     render_beside,
     render_data,
@@ -27,7 +29,7 @@ from deploy.release.prepare import Prepared
 from deploy.release.prune import remove_releases
 from deploy.release.stage import SECRET_MODE, add_folder, add_rendered, add_text, making_archives, making_volumes
 from deploy.release.steps import Action
-from deploy.release.swarm.change import SwarmChange
+from deploy.release.swarm.change import SwarmChange, look
 from deploy.ui import Step
 
 
@@ -94,6 +96,31 @@ class StageForCluster(Action):
                 yield name, there.image
             else:
                 yield name, change.pulled.get(service.image, service.image)
+
+
+class MakeOverlays(Action):
+    """Makes the project's networks, which reach over all nodes, and chooses the node that keeps its data."""
+
+    title = "Make the project's networks"
+
+    def __init__(self, change: SwarmChange, stack: Stack) -> None:
+        self._change = change
+        self._stack = stack
+
+    def run(self, step: Step) -> None:
+        change, site = self._change, self._change.site
+        project = site.layout.project
+        label = "" if change.cluster.data_node(project) else names.data_label(project)
+        words = [word for triple in _networks(self._stack, project) for word in triple]
+        site.run("swarm-networks.sh", label, *words, on_line=step.show)
+        node = look(site).data_node(project)
+        step.result = f"data on {node.hostname}" if node else ""
+
+
+def _networks(stack: Stack, project: str) -> Iterator[tuple[str, str, str]]:
+    for name, raw in own_networks(stack, project).items():
+        options = ",".join(f"{key}={value}" for key, value in (raw.get("driver_opts") or {}).items())
+        yield name, "yes" if raw.get("internal") else "no", options
 
 
 def mounted_files(prepared: Prepared) -> Mapping[str, tuple[MountedFile, ...]]:

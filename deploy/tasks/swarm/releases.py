@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def plan_for(app: App, environment: Environment, given: list[str]) -> Plan:
     """What a deploy would do."""
-    from deploy.release.swarm.deploy import plan_swarm
+    from deploy.release.swarm.checking import plan_swarm
 
     with members_of(app, environment, given) as members:
         lead = chosen(app, members, app.hosts(environment, given))
@@ -32,7 +32,8 @@ def deploy_to(app: App, environment: Environment, given: list[str], wanted: Want
     """Release to the cluster, from a plan to what is true afterwards."""
     from deploy.release.deploy import obtain_and_build
     from deploy.release.schedule import outdated
-    from deploy.release.swarm.deploy import deploy_swarm, plan_swarm
+    from deploy.release.swarm.checking import plan_swarm
+    from deploy.release.swarm.deploy import deploy_swarm
 
     with changing(app, environment, given) as (members, lead):
         site, spec = lead.site, lead.spec
