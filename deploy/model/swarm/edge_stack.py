@@ -21,6 +21,8 @@ SECRETS = ("ca.pem", "server.pem", "client.pem")
 SCRIPTS = ("node-edge.bash", "edge-runtime.bash", "controller.bash", "controller.lua", "acme.sh")
 """Of `release/scripts`: what the containers run."""
 _OF_EDGE = ("node-edge.bash", "edge-runtime.bash", "door.cfg")
+WHOLE = "windlass.stack"
+"""Label of the controller: a digest of the whole document that the cluster has, whichever manager it came through."""
 FOUND_AFTER_S = "5"
 """How long it takes every edge to find a client that has just started, with some to spare."""
 _LOGGING = {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3"}}
@@ -47,8 +49,7 @@ class EdgeStack:
     def definition(self) -> str:
         """A digest that differs when the edge's containers must be made anew. Their image is not in it."""
         configs = {name: text for name, text in self._configs().items() if name in _OF_EDGE}
-        told = json.dumps([self._edge(""), configs], sort_keys=True)
-        return hashlib.sha256(told.encode()).hexdigest()[:16]
+        return digest_of([self._edge(""), configs])
 
     def document(self, images: Mapping[str, str], running: str) -> StackDocument:
         """The stack document; `images` are references that every node can pull, `running` is the edge's image."""
@@ -58,7 +59,8 @@ class EdgeStack:
         services = {"edge": edge, "controller": self._controller(running)}
         if self.tls:
             services["acme"] = self._acme(self.tls, images.get(ACME_IMAGE, ACME_IMAGE))
-        files, configs = {}, {}
+        files: dict[str, bytes] = {}
+        configs = {}
         for name, text in self._configs().items():
             digest = hashlib.sha256(text.encode()).hexdigest()[:12]
             files[f"files/{name}"] = text.encode()
@@ -73,6 +75,7 @@ class EdgeStack:
             "configs": configs,
             "secrets": {name: {"name": secret_name(self.project, name), "external": True} for name in SECRETS},
         }
+        services["controller"]["deploy"]["labels"] = {WHOLE: digest_of(document)}
         return StackDocument(document, files)
 
     def _configs(self) -> dict[str, str]:
@@ -175,6 +178,10 @@ class EdgeStack:
                 "restart_policy": {"condition": "any", "delay": "1s"},
             },
         }
+
+
+def digest_of(told: Any) -> str:
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def state_volume(project: str) -> str:

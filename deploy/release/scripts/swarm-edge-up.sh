@@ -1,12 +1,15 @@
 # Brings the edge of a cluster to a state: its files on the manager, and its stack. edge-place.sh comes before.
 #
-#   swarm-edge-up.sh ROOT STACK SECRET...       SECRETs are called ..._NAME, after their files in secrets/
+#   swarm-edge-up.sh ROOT STACK LABEL SECRET...
+#
+# LABEL, as KEY=VALUE, is what the controller has in the cluster once all of the stack is there: another manager may have told the
+# cluster of another one since this one did. SECRETs are called ..._NAME, after their files in secrets/.
 #
 # Prints "deployed" when the cluster was told of another stack. What only the files say reaches the edges by the controller.
 set -eu
 
-root=$1 stack=$2
-shift 2
+root=$1 stack=$2 label=$3
+shift 3
 
 cd "$root/edge"
 trap 'rm -rf .next' EXIT
@@ -23,7 +26,10 @@ fi
 rm -r .next/secrets
 
 told=no
-if cmp -s .next/stack/stack.json stack/stack.json && docker service inspect "${stack}_edge" >/dev/null 2>&1; then told=yes; fi
+for service in $(docker service ls --quiet --filter "label=$label"); do
+    if [ "$(docker service inspect --format '{{.Spec.Name}}' "$service")" = "${stack}_controller" ]; then told=yes; fi
+done
+if ! docker service inspect "${stack}_edge" >/dev/null 2>&1; then told=no; fi
 rm -rf stack
 mv .next/stack stack
 # the configuration last: what it names is there then

@@ -17,10 +17,11 @@ from deploy.model.facts import Facts
 from deploy.model.release import ReleaseRecord
 from deploy.model.swarm import names
 from deploy.model.swarm.edge import SERVER_NAME, edge_config, state_of
-from deploy.model.swarm.edge_stack import SCRIPTS, SECRETS, EdgeStack, secret_name
+from deploy.model.swarm.edge_stack import SCRIPTS, SECRETS, WHOLE, EdgeStack, secret_name
 from deploy.model.swarm.edges import Edges, parse_edges
 from deploy.model.swarm.found import Cluster
 from deploy.model.swarm.plan import controller_elsewhere
+from deploy.model.swarm.render import StackDocument
 from deploy.release.edge import wanted_tls
 from deploy.release.edge_files import READABLE, SECRET, maintenance_page, placeholder
 from deploy.release.site import Site
@@ -106,9 +107,11 @@ def bring(
     same = there is not None and there.definition == made.definition()
     image = there.image if there and same else change.pulled.get(EDGE_IMAGE, EDGE_IMAGE)
     place = site.bare("edge-place.sh", str(site.layout.root), EDGE_IMAGE, stack)
+    document = made.document(change.pulled, image)
+    whole = document.document["services"]["controller"]["deploy"]["labels"][WHOLE]
     words = (secret_name(site.layout.project, name) for name in SECRETS)
-    up = site.bare("swarm-edge-up.sh", str(site.layout.root), stack, *words)
-    files = _archive(made, change.pulled, image, maintenance_page(change.environment))
+    up = site.bare("swarm-edge-up.sh", str(site.layout.root), stack, f"{WHOLE}={whole}", *words)
+    files = _archive(made, document, maintenance_page(change.environment))
     both = site.guarded(sequence(place, up, *then, name="swarm-edge-up.sh"))
     done = site.shell.run(both, stdin=files, on_line=step.show)
     if then or "deployed" in done.stdout.split():
@@ -123,8 +126,7 @@ def bring(
     return on
 
 
-def _archive(made: EdgeStack, images: Mapping[str, str], running: str, page: str) -> bytes:
-    document = made.document(images, running)
+def _archive(made: EdgeStack, document: StackDocument, page: str) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for folder in ("secrets", "stack", "stack/files"):
