@@ -57,7 +57,7 @@ class Members:
     ) -> None:
         self._connect = connect
         self.managers = tuple(dict.fromkeys(managers))
-        self._every = tuple(dict.fromkeys((*managers, *nodes)))
+        self.every = tuple(dict.fromkeys((*managers, *nodes)))
         self._found: dict[str, Future[Member]] = {}
         self._since: dict[str, float] = {}
         self._open: list[AbstractContextManager[Site]] = []
@@ -117,8 +117,8 @@ class Members:
 
     def node(self, wanted: Node) -> Member | None:
         """The host that is a node of the cluster, among all that are known here; nothing where none is it."""
-        likely = [spec for spec in self._every if _name_in(spec) in {wanted.hostname, wanted.address}]
-        rest = [spec for spec in self._every if spec not in likely]
+        likely = [spec for spec in self.every if _name_in(spec) in {wanted.hostname, wanted.address}]
+        rest = [spec for spec in self.every if spec not in likely]
         for some in (likely, [spec for spec in rest if spec in self._found], rest):
             for member in self.all_of(some):
                 if member.node == wanted.id:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from deploy.engine.bases import BaseImages
 from deploy.model.edge import images as edge_images
@@ -32,10 +33,20 @@ class Distribute(Action):
 
     title = "Bring the images into the cluster's registry"
 
-    def __init__(self, change: SwarmChange, *, lenient: bool = False) -> None:
-        """`lenient` where nodes have most likely run the images: what cannot be had is only told of."""
+    def __init__(
+        self,
+        change: SwarmChange,
+        *,
+        known: Mapping[str, str] | None = None,
+        others: Callable[[], Iterable[Site]] = tuple,
+    ) -> None:
+        """`known` is how the cluster has run the images: by these references nodes have those that the manager lacks.
+
+        Where they are known, what neither it nor one of `others` has is only told of: nodes have most likely run it.
+        """
         self._change = change
-        self._lenient = lenient
+        self._known = known
+        self._others = others
 
     def run(self, step: Step) -> None:
         change = self._change
@@ -43,26 +54,36 @@ class Distribute(Action):
         images = [one.image for name, one in services.items() if one.kind != Kind.JOB or name in change.keeping]
         images += edge_images(wanted_tls(change)) if change.record.public else []
         wanted = dict.fromkeys(images)
-        change.pulled |= into_registry(change.site, wanted, step)
+        known = self._known or {}
+        change.pulled |= into_registry(change.site, wanted, step, known)
         lacking = [one for one in wanted if one not in change.pulled]
-        if lacking and not self._lenient:
+        for other in self._others() if lacking else ():
+            # another engine may pack it otherwise, and what is to be run is one by its digest
+            found = into_registry(other, lacking, step, known)
+            change.pulled |= {one: made for one, made in found.items() if made == known.get(one, made)}
+            lacking = [one for one in wanted if one not in change.pulled]
+            if not lacking:
+                break
+        if lacking and self._known is None:
             raise DeployError(
                 f"{change.site.shell.name}: {', '.join(lacking)} did not get into the cluster's registry", "try again"
             )
         if lacking:
             change.notes.append(
-                f"neither {change.site.shell.name} nor the registry has {', '.join(lacking)}: a node that has not run "
-                "them cannot start them; inv ENVIRONMENT.deploy from that revision brings them"
+                f"neither the registry nor a node that can be reached has {', '.join(lacking)}: a node that has not "
+                "run them cannot start them; inv ENVIRONMENT.deploy from that revision brings them"
             )
         step.result = count(len(change.pulled), "image")
 
 
-def into_registry(site: Site, images: Iterable[str], step: Step) -> dict[str, str]:
-    """Images to references by digest, those that the manager or the registry has.
+def into_registry(
+    site: Site, images: Iterable[str], step: Step, known: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, str]:
+    """Images to references by digest, those that the machine or the registry has.
 
-    Raises DeployError where the registry does not take them.
+    `known` has references by which the cluster has run them. Raises DeployError where the registry does not take them.
     """
-    wanted = tuple(images)
+    wanted = [f"{name}={known[name]}" if name in known else name for name in images]
     try:
         done = site.run("swarm-push.sh", REGISTRY, *wanted, on_line=step.show)
     except CommandError as error:

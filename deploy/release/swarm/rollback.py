@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 from deploy.model.errors import DeployError
-from deploy.model.facts import Facts
+from deploy.model.facts import Facts, sections_of
 from deploy.model.journal import Entry, Outcome
 from deploy.model.release import ReleaseRecord
 from deploy.model.settings import Environment
@@ -17,6 +19,7 @@ from deploy.release.edge import WatchFromHere
 from deploy.release.lock import require_thawed
 from deploy.release.prepare import whoami
 from deploy.release.records import keep_journal
+from deploy.release.site import Site
 from deploy.release.swarm.change import SwarmChange, look
 from deploy.release.swarm.deploy import carry_out, has_edge, told_what_came_of
 from deploy.release.swarm.edge import EdgeUp
@@ -56,9 +59,13 @@ def roll_back_swarm(
             revision=str(target.revision),
             previous=live.id if live else "",
         )
+
+        def others() -> Iterator[Site]:
+            yield from (one.site for one in members.answering(members.every) if one.node != lead.node)
+
         actions = [
             *([MoveRegistry(change, local, lead.membership)] if change.cluster.registry_away else []),
-            Distribute(change, lenient=True),
+            Distribute(change, known=_references(site, target), others=others),
             WatchFromHere(change),
             Roll(change, {}),
             *([EdgeUp(change)] if has_edge(change) else []),
@@ -70,3 +77,10 @@ def roll_back_swarm(
         with told_what_came_of(change), following, keep_journal(hold, entry, change, Outcome.ROLLED_BACK) as seconds:
             carry_out(actions, change, console, seconds)
     return Deployed(target.id, live.id if live else "", time.monotonic() - began, 0, change.probes, tuple(change.notes))
+
+
+def _references(site: Site, target: ReleaseRecord) -> Mapping[str, str]:
+    """The images that a release brings, each to the reference by which its stack runs it; a round trip."""
+    told = sections_of(site.shell.run(site.bare("swarm-documents.sh", str(site.layout.root), target.id)).stdout)
+    services = json.loads(told["app"])["services"] if told.get("app", "").strip() else {}
+    return {one.image: services[name]["image"] for name, one in target.services.items() if name in services}
