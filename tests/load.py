@@ -36,7 +36,7 @@ class Load:
     port: int
     requests: tuple[Request, ...]
     clients: int = 8
-    pause_s: float = 0.01
+    pause_s: float = 0.02
     name: str = ""
     """The host name that is asked for, when it is not the address."""
     tls: ssl.SSLContext | None = None

@@ -21,6 +21,9 @@ ENGINE = ("stack", "lab")
 PROGRAMS = ("age",)
 FAULTS = "faults"
 """Every fault at every step of a deploy: half an hour, on demand."""
+CLUSTERS = "clusters"
+"""All of a cluster's life, the loss of managers and upgrades of its database too: an hour, on demand."""
+ON_DEMAND = (FAULTS, CLUSTERS)
 BIN = Path(sys.executable).parent
 AT_ONCE = 3
 """Files of tests that run at the same time: much of them is waiting, for health checks and for links that are slow."""
@@ -28,7 +31,8 @@ AT_ONCE = 3
 
 @task(
     help={
-        "suite": f"only this one: {', '.join(SUITES)}; or {FAULTS}, every fault at every step, in half an hour",
+        "suite": f"only this one: {', '.join(SUITES)}; or at length: {FAULTS}, every fault at every step, half an "
+        f"hour; {CLUSTERS}, all of a cluster's life, an hour",
         "keyword": "only tests whose name matches, as pytest -k has it",
         "yes": "install and start Docker without asking when it is missing",
     }
@@ -38,10 +42,10 @@ def test(app: App, suite: str = "", keyword: str = "", yes: bool = False) -> Non
 
     Sets up what is missing for that. Example: inv test --suite unit
     """
-    if suite and suite not in (*SUITES, FAULTS):
-        raise UsageError(f"there is no suite '{suite}'", nearest(suite, (*SUITES, FAULTS)))
+    if suite and suite not in (*SUITES, *ON_DEMAND):
+        raise UsageError(f"there is no suite '{suite}'", nearest(suite, (*SUITES, *ON_DEMAND)))
     wanted = (suite,) if suite else SUITES
-    if {*ENGINE, FAULTS} & set(wanted):
+    if {*ENGINE, *ON_DEMAND} & set(wanted):
         app.require_engine(yes=yes)
         images = BaseImages(app.shell(), app.console, app.root)
         images.ensure(("debian:trixie-slim", *images.made_here()))
@@ -80,7 +84,10 @@ def _commands(suites: Sequence[str], keyword: str) -> Iterator[list[str]]:
     select = ["-k", keyword] if keyword else []
     common = [str(BIN / "pytest"), "-q", "--durations=5", *select]
     if FAULTS in suites:
-        yield [*common, "tests/lab/test_faults.py", "-rP", *_side_by_side(3, "load")]
+        yield [*common, "tests/lab/test_faults.py", "-rP", *_side_by_side(AT_ONCE, "load")]
+    elif CLUSTERS in suites:
+        files = sorted(str(one) for one in Path("tests/lab").glob("test_swarm*.py"))
+        yield [*common, *files, *_side_by_side(AT_ONCE, "loadfile")]
     elif "unit" in suites:
         yield [*common, "tests/unit", *_side_by_side(2, "load")]
     else:
@@ -88,7 +95,7 @@ def _commands(suites: Sequence[str], keyword: str) -> Iterator[list[str]]:
             *common,
             *(f"tests/{name}" for name in suites),
             "-m",
-            "not matrix and not unproved",
+            "not matrix and not clusters",
             *_side_by_side(AT_ONCE, "loadfile"),
         ]
 

@@ -214,7 +214,6 @@ def address(host: RemoteHost, container: str, network: str) -> str:
     return host.run("docker", "container", "inspect", "--format", form, container)
 
 
-@pytest.mark.unproved
 def test_nobody_without_a_certificate_gets_anything_of_the_state(
     shop: Project, live: Hosts, trust: ssl.SSLContext
 ) -> None:

@@ -11,6 +11,7 @@ from tests.lab.cluster import joined, one_server, rolling_shop, say, services, s
 from tests.lab.conftest import RemoteHost
 from tests.project import Project, docker, eventually
 
+pytestmark = pytest.mark.clusters
 MANAGERS = ("m1", "m2", "m3")
 NODES = (*MANAGERS, "w1")
 MIGRATE = "    x-deploy: {migrate: sh -c 'date >>/ledger/migrated'}\n"

@@ -14,6 +14,7 @@ from tests.lab.test_upgrade import TASKS, WEB
 from tests.load import Load, Request
 from tests.project import Project, commit, eventually, swept, unique
 
+pytestmark = pytest.mark.clusters
 PROD = ("--env", "prod")
 SETTINGS = "deploy:\n  environments:\n    prod:\n      engine: swarm\n      hosts: [sandbox-m1]\n"
 COMPOSE = """\
@@ -198,7 +199,6 @@ def test_a_mistake_is_taken_back_to_the_second(project: Project, host: RemoteHos
     assert "point in time of db: every moment since" in project.inv("prod.status").stdout
 
 
-@pytest.mark.unproved
 def test_an_upgrade_whose_client_is_killed_leaves_the_old_server(project: Project, host: RemoteHost) -> None:
     rows, before = sql(project, host, "SELECT count(*) FROM visits"), database(project, host)
     project.edit("compose.yaml", "image: postgres:15", "image: postgres:17")
@@ -213,14 +213,18 @@ def test_an_upgrade_whose_client_is_killed_leaves_the_old_server(project: Projec
     eventually(lambda: sql(project, host, "SHOW server_version").startswith("15"), 180)
     assert "windlass.away" not in service(project, host, "{{.Spec.Labels}}")
     assert sql(project, host, "SELECT count(*) FROM visits") == rows
+    assert host.get()[0] == 503
+    assert json.loads(project.attempt("prod.status", "--json").stdout)["maintenance"]
+    project.inv("prod.maintenance", "off")
+    eventually(lambda: host.get() == (200, "v1"), 60)
 
 
-@pytest.mark.unproved
 def test_a_database_becomes_another_version_with_every_row(project: Project, host: RemoteHost) -> None:
     with visitors(host) as load:
         written = int(sql(project, host, "SELECT count(*) FROM visits")) - load.answers["written"]
-        project.inv("db.upgrade", *PROD, "--yes")
+        done = project.inv("db.upgrade", *PROD, "--yes")
 
+    assert "users saw the maintenance page for" in done.stderr
     assert sql(project, host, "SHOW server_version").startswith("17")
     assert sql(project, host, "SHOW work_mem") == "5MB"
     # the count before was taken while others wrote
@@ -232,7 +236,6 @@ def test_a_database_becomes_another_version_with_every_row(project: Project, hos
     assert database(project, host) == after
 
 
-@pytest.mark.unproved
 def test_the_way_back_brings_the_old_server_on_its_data(project: Project, host: RemoteHost) -> None:
     project.edit("compose.yaml", "image: postgres:17", "image: postgres:15")
 

@@ -159,7 +159,6 @@ def named(host: RemoteHost, project: str) -> set[str]:
     return {*re.findall(r"sha256:[0-9a-f]{64}", told)}
 
 
-@pytest.mark.unproved
 def test_a_lost_node_leaves_and_comes_back_as_what_it_was(shop: Project, live: dict[str, RemoteHost]) -> None:
     lost = live["w2"]
     lost.stop_engine()
@@ -186,7 +185,6 @@ def test_a_lost_node_leaves_and_comes_back_as_what_it_was(shop: Project, live: d
     eventually(lambda: shop.attempt("prod.status").returncode == 0, 180)
 
 
-@pytest.mark.unproved
 def test_a_manager_leaves_as_long_as_the_others_do_not_need_it(shop: Project, live: dict[str, RemoteHost]) -> None:
     with load_on({name: live[name] for name in ("m1", "w2")}) as loads:
         shop.inv("host.leave", "--host", "sandbox-w1", "--yes")

@@ -36,8 +36,7 @@ class InCluster(There):
     ended meanwhile.
     """
 
-    tells_users = False
-    meanwhile = "answered by nobody"
+    meanwhile = "without it"
     _pulled: Mapping[str, str] = {}
     _files: Mapping[str, bytes] = {}
 
