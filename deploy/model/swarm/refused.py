@@ -33,6 +33,7 @@ _IMPOSSIBLE = {
     "runtime": "a cluster refuses it",
 }
 """Keys without which a service is likely not to work, each with what becomes of it."""
+_SECURITY = "security_opt"
 _HARMLESS = frozenset({"post_start", "pre_stop", "group_add", "userns_mode", "cgroup_parent"})
 
 
@@ -43,6 +44,7 @@ def check_swarm(stack: Stack, places: Places, environment: Environment) -> Itera
         yield from _mounts(service, stack, places)
         yield from _networks(service, stack)
         yield from _ports(service)
+    yield from _security(stack)
     for name in ("keep_warm_s",):
         if getattr(environment, name):
             yield Problem(f"{name} has no effect on a cluster yet", "leave it out", fatal=False)
@@ -63,22 +65,27 @@ def check_sizes(files: Mapping[str, tuple[MountedFile, ...]]) -> Iterator[Proble
 
 def _keys(service: Service) -> Iterator[Problem]:
     for key, value in service.definition.items():
-        if key in AS_THEY_ARE | CONVERTED | MEANINGLESS or key.startswith("x-") or not value:
+        if key in AS_THEY_ARE | CONVERTED | MEANINGLESS | {_SECURITY} or key.startswith("x-") or not value:
             continue
         if service.receives and key == "network_mode":  # rendered in a way of its own
             continue
         path = ("services", service.name, key)
-        if key == "security_opt":
-            yield Problem(
-                f"{service.name}: a cluster has no security_opt, {', '.join(map(str, value))} is left out",
-                'for no-new-privileges set "no-new-privileges": true in each node\'s /etc/docker/daemon.json',
-                fatal=False,
-                path=path,
-            )
-        else:
-            why = _IMPOSSIBLE.get(key, "it is left out on a cluster")
-            fatal = key in _IMPOSSIBLE and key not in _HARMLESS
-            yield Problem(f"{service.name}: {key}: {why}", "do without it, or stay on one host", fatal=fatal, path=path)
+        why = _IMPOSSIBLE.get(key, "it is left out on a cluster")
+        fatal = key in _IMPOSSIBLE and key not in _HARMLESS
+        yield Problem(f"{service.name}: {key}: {why}", "do without it, or stay on one host", fatal=fatal, path=path)
+
+
+def _security(stack: Stack) -> Iterator[Problem]:
+    """Once for all services: hardened stacks have it everywhere."""
+    having = {name: one.definition[_SECURITY] for name, one in stack.services.items() if one.definition.get(_SECURITY)}
+    if having:
+        options = dict.fromkeys(str(option) for listed in having.values() for option in listed)
+        yield Problem(
+            f"a cluster has no {_SECURITY}: {', '.join(options)} of {', '.join(having)} is left out",
+            'for no-new-privileges set "no-new-privileges": true in each node\'s /etc/docker/daemon.json',
+            fatal=False,
+            path=("services", next(iter(having)), _SECURITY),
+        )
 
 
 def _mounts(service: Service, stack: Stack, places: Places) -> Iterator[Problem]:
