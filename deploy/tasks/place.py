@@ -44,6 +44,8 @@ class Place:
     site: Site | None
     words: str
     """How to name the place on a command line, with a leading space; empty for this machine."""
+    front: Site | None = None
+    """The host by which the edge is told what to show."""
 
     @cached_property
     def running(self) -> Sequence[Running]:
@@ -101,10 +103,10 @@ class Place:
 
     def paused(self) -> AbstractContextManager[None]:
         """Users get the maintenance page while the block runs; it is left as it is where they get it already."""
-        site = self.site
-        if site is None or site.first_look.edge is None or site.first_look.maintenance:
+        front = self.front
+        if front is None or front.first_look.edge is None or front.first_look.maintenance:
             return contextlib.nullcontext()
-        return _in_maintenance(self.environment, site)
+        return _in_maintenance(self.environment, front)
 
 
 def have_age(app: App, place: Place, parts: Iterable[Part] = ()) -> None:
@@ -163,14 +165,14 @@ def place_of(app: App, env: str, host: list[str]) -> Iterator[Place]:
         return
     from deploy.release.stores import projects_of, repository_of, wanted_of
 
-    cluster = environment.engine == Engine.SWARM
-    with swarm.data_site(app, environment, host) if cluster else app.one_site(env, host) as site:
+    with sites_of(app, environment, host) as (site, front):
         live = site.first_look.live
-        words = f" --env {env}" if cluster else f" --env {env} --host {site.shell.name}"
+        swarmed = environment.engine == Engine.SWARM
+        words = f" --env {env}" if swarmed else f" --env {env} --host {site.shell.name}"
         repository = repository_of(site, environment)
         if live is None:
             wanted = Wanted(site.layout.project, {})
-            yield Place(environment, repository, site.layout.project, "", wanted, (), site, words)
+            yield Place(environment, repository, site.layout.project, "", wanted, (), site, words, front)
             return
         yield Place(
             environment,
@@ -181,4 +183,16 @@ def place_of(app: App, env: str, host: list[str]) -> Iterator[Place]:
             projects_of(site, live),
             site,
             words,
+            front,
         )
+
+
+@contextlib.contextmanager
+def sites_of(app: App, environment: Environment, host: list[str]) -> Iterator[tuple[Site, Site]]:
+    """The host that has an environment's data, and the one that its edge is told by: another one on some clusters."""
+    if environment.engine == Engine.SWARM:
+        with swarm.data_site(app, environment, host) as found:
+            yield found
+        return
+    with app.one_site(environment.name, host) as site:
+        yield site, site

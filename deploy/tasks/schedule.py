@@ -11,11 +11,10 @@ from deploy.model.errors import CommandError, DeployError, UsageError
 from deploy.model.schedule import Schedule, parse_times
 from deploy.model.scheduled import State, definition_of, state_document, state_lines, state_problems, timer_for
 from deploy.model.settings import Engine, Environment
-from deploy.tasks import swarm
 from deploy.tasks.app import App
 from deploy.tasks.base import HOST_HELP, JSON_HELP, YES_HELP, task
 from deploy.tasks.offsite import offsite_secrets
-from deploy.tasks.place import Place
+from deploy.tasks.place import Place, sites_of
 from deploy.ui.units import duration
 
 if TYPE_CHECKING:
@@ -62,8 +61,7 @@ def schedule(
         environment = dataclasses.replace(environment, schedule=dataclasses.replace(parts, at=parse_times(at, "--at")))
     from deploy.release.schedule import schedule_of
 
-    cluster = environment.engine == Engine.SWARM
-    with swarm.data_site(app, environment, host) if cluster else app.one_site(env, host) as site:
+    with sites_of(app, environment, host) as (site, _):
         state = schedule_of(site, environment)
         if off:
             _remove(app, site, environment, state, yes=yes)

@@ -81,6 +81,13 @@ def test_backups_are_taken_and_listed_where_the_data_is(shop: Project, live: dic
     assert backup["id"] in live["w1"].run("ls", f"/opt/{shop.name}/backups")
     assert backup["id"] not in live["m1"].run("ls", f"/opt/{shop.name}/backups")
 
+    # users see the page meanwhile, at every node, which is told by a manager and not by the node with the data
+    restoring = shop.start("db.restore", "latest", "--env", "prod", "--yes")
+    eventually(lambda: live["m3"].get("/")[0] == 503, 180)
+    _, said = restoring.communicate()
+    assert restoring.returncode == 0, said
+    eventually(lambda: {host.get("/")[0] for host in live.values()} == {200})
+
 
 def test_a_change_through_another_manager_is_kept_off_while_one_goes_on(
     shop: Project, live: dict[str, RemoteHost]

@@ -126,10 +126,10 @@ def _caught_up(app: App, members: Members, behind: Member, newest: Member) -> Me
 
 
 @contextlib.contextmanager
-def data_site(app: App, environment: Environment, given: list[str]) -> Iterator[Site]:
-    """The node that has the project's data: where its stores, its volumes and its backups are.
+def data_site(app: App, environment: Environment, given: list[str]) -> Iterator[tuple[Site, Site]]:
+    """The node that has the project's data, stores and backups, and the manager that is worked through.
 
-    The manager itself before the first deploy. Raises DeployError where it is none of the hosts that are known.
+    Both are the manager before the first deploy. Raises DeployError where it is none of the hosts that are known.
     """
     from deploy.release.swarm.change import look
 
@@ -140,7 +140,7 @@ def data_site(app: App, environment: Environment, given: list[str]) -> Iterator[
             node = look(lead.site).data_node(lead.site.layout.project)
             where = (node.hostname, node.address) if node else ("", "")
             raise unknown_node(environment, f"the data of {environment.project} is", *where)
-        yield home
+        yield home, lead.site
 
 
 def home_of(members: Members, lead: Member) -> Site | None:
