@@ -298,6 +298,7 @@ def test_migrations_run_once_where_they_reach_the_database(project: Project, hos
     assert runs() == before + 1
 
 
+@pytest.mark.clusters
 def test_data_travel_between_a_cluster_and_a_host(project: Project, host: RemoteHost) -> None:
     project.inv("staging.deploy", "--yes")
     done = project.inv("db.clone", "--env", "staging", "--yes")
@@ -318,6 +319,7 @@ def test_data_travel_between_a_cluster_and_a_host(project: Project, host: Remote
     project.inv("dev.reset", "--yes")
 
 
+@pytest.mark.clusters
 def test_the_node_with_the_data_keeps_a_schedule_whatever_its_containers_are_called(
     project: Project, host: RemoteHost
 ) -> None:
