@@ -242,7 +242,7 @@ class Writing:
             taken = taker.wait()
             said = b"" if taken == 0 else taker.read_stderr(1 << 14) + sender.read_stderr(1 << 14)
             told.join()  # before its stream is closed: the last it says is what was written
-        if taken:
+        if taken or not report.sha256:
             raise CommandError(
                 f"{source.name}: '{command.title}' could not be received",
                 exit_code=1,

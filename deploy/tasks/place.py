@@ -191,7 +191,7 @@ def place_of(app: App, env: str, host: list[str]) -> Iterator[Place]:
 def sites_of(app: App, environment: Environment, host: list[str]) -> Iterator[tuple[Site, Site]]:
     """The host that has an environment's data, and the one that its edge is told by: another one on some clusters."""
     if environment.engine == Engine.SWARM:
-        with swarm.data_site(app, environment, host) as found:
+        with swarm.data_and_lead(app, environment, host) as found:
             yield found
         return
     with app.one_site(environment.name, host) as site:

@@ -74,7 +74,7 @@ def never_twice(shop: Project, host: RemoteHost) -> None:
     assert len(in_turn) == len({*in_turn})
 
 
-def told(loads: list[Load]) -> str:
+def figures(loads: list[Load]) -> str:
     """Figures for the documentation."""
     (load,) = loads
     return f"{load.failed.total():,} of {load.sent:,} failed, ports away for {load.gap_s:.1f} s"
@@ -100,7 +100,7 @@ def test_a_move_that_fails_leaves_what_served(shop: Project, cluster: Cluster) -
     assert "move     from compose" in done.stderr
     assert "no such setting" in done.stderr
     assert "serves by compose as before" in done.stderr
-    print("a move that fails:", told(loads))  # noqa: T201
+    print("a move that fails:", figures(loads))  # noqa: T201
     assert not failures(loads)
     assert first.containers(shop.name) == before
     assert first.run("docker", "service", "ls", "--quiet", "--filter", f"name={shop.name}") == ""
@@ -136,7 +136,7 @@ def test_it_moves_to_the_cluster_with_its_data(shop: Project, cluster: Cluster) 
     with load_on({"m1": first}) as loads, one_server(first, f"{shop.name}_pg"):
         done = shop.inv("prod.deploy", "--yes")
 
-    print("to the cluster:", told(loads))  # noqa: T201
+    print("to the cluster:", figures(loads))  # noqa: T201
     assert "db is stopped, then started on its volume by the other engine" in done.stderr
     assert only_away(failures(loads)), failures(loads)
     assert all(host.get("/")[1].startswith(text) for host in cluster.values())
@@ -195,7 +195,7 @@ def test_it_moves_back_with_its_data(shop: Project, cluster: Cluster) -> None:
     with load_on({"m1": first}) as loads, one_server(first, f"{shop.name}_pg"):
         done = shop.inv("prod.deploy", "--yes")
 
-    print("back:", told(loads))  # noqa: T201
+    print("back:", figures(loads))  # noqa: T201
     assert "move     from the cluster to compose" in done.stderr
     assert only_away(failures(loads)), failures(loads)
     assert first.get("/")[1].startswith(text)

@@ -96,15 +96,22 @@ def test_it_is_restored_with_nothing_but_age(shop: Shop) -> None:
     manifest = json.loads((shop.newest / "manifest.json").read_text())
     decrypt = manifest["restore_by_hand"]["db/shop"][0].split()
     at = {
-        "IDENTITY": "/work/key",
-        "db.shop.dump": "/work/plain",
-        "db.shop.dump.age": f"/work/{shop.newest.name}/db.shop.dump.age",
+        "IDENTITY": "/backups/key",
+        "db.shop.dump": "/backups/plain",
+        "db.shop.dump.age": f"/backups/{shop.newest.name}/db.shop.dump.age",
     }
     (shop.project.root / "backups" / "key").write_bytes(shop.key.read_bytes())
 
     words = [at.get(word, word) for word in decrypt[1:]]
     docker(
-        "run", "--rm", "--network", "none", "--volume", f"{shop.project.root}/backups:/work", "windlass/age:1", *words
+        "run",
+        "--rm",
+        "--network",
+        "none",
+        "--volume",
+        f"{shop.project.root}/backups:/backups",
+        "windlass/age:1",
+        *words,
     )
 
     plain = shop.project.root / "backups" / "plain"

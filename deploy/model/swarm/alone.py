@@ -4,8 +4,8 @@ A node that could not be heard for a while gets a new container as soon as it is
 there and is only then told to stop: a cluster waits for no container of a node that it calls down (SwarmKit's
 restart supervisor). Two servers then have one volume, and PostgreSQL's own lock does not notice, as both are process 1
 of their containers. A port that is published on the node itself is given to one container at a time, by the cluster
-when it chooses a node and by the engine besides; the new one waits until the other has ended. Nobody listens on this
-one, and it is UDP, for which the engine opens nothing that could be connected to.
+when it chooses a node and by the engine besides; the new one waits until the other has ended. It is UDP, and leads
+to a port of the container that nobody listens on: what is sent there is answered by nobody.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class Leaving:
 
 def leaving(cluster: Cluster, node: Node) -> Leaving:
     """From a look at all services of a cluster."""
-    there = [one for one in cluster.services if _on(cluster, one, node)]
+    there = [one for one in cluster.services if runs_on(cluster, one, node.id)]
     others = [one for one in cluster.nodes if one.works and one.id != node.id]
     own = [one for one in there if one.wanted is not None]
     moves = tuple(one for one in own if any(may_run_on(one, other) for other in others))
@@ -50,11 +50,6 @@ def leaving(cluster: Cluster, node: Node) -> Leaving:
         tuple(one for one in there if one.wanted is None),
         tuple(_kept(cluster, node)),
     )
-
-
-def _on(cluster: Cluster, service: SwarmService, node: Node) -> int:
-    """How many containers of a service a node has."""
-    return sum(one.running and one.node == node.id for one in cluster.tasks_of(service))
 
 
 def _kept(cluster: Cluster, node: Node) -> Iterable[str]:
@@ -84,15 +79,15 @@ def require_leavable(cluster: Cluster, node: Node) -> None:
         )
 
 
-def still_on(cluster: Cluster, service: SwarmService, node_id: str) -> bool:
-    """Whether a node runs a container of a service yet."""
+def runs_on(cluster: Cluster, service: SwarmService, node_id: str) -> bool:
+    """Whether a node runs a container of a service."""
     return any(one.running and one.node == node_id for one in cluster.tasks_of(service))
 
 
 def lacking_on(cluster: Cluster, node: Node) -> tuple[str, ...]:
     """What is to run on every node and does not on this one."""
     everywhere = (one for one in cluster.services if one.wanted is None and may_run_on(one, node))
-    return tuple(one.full_name for one in everywhere if not _on(cluster, one, node))
+    return tuple(one.full_name for one in everywhere if not runs_on(cluster, one, node.id))
 
 
 @dataclass(frozen=True)

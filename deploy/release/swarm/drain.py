@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from deploy.model.command import Command
 from deploy.model.errors import DeployError
-from deploy.model.swarm.drain import MOVED, Share, lacking_on, leaving, still_on, to_spread
+from deploy.model.swarm.drain import MOVED, Share, lacking_on, leaving, runs_on, to_spread
 from deploy.model.swarm.found import Cluster, Node, SwarmService
 from deploy.model.swarm.progress import Watch
 from deploy.release.site import Site
@@ -134,7 +134,7 @@ class Spread(Action):
         allow_again(self._site, look_at_all(self._site))
 
     def _moved(self, now: Cluster) -> bool:
-        return not any(one.off and still_on(now, one.service, one.off) for one in self._shares)
+        return not any(one.off and runs_on(now, one.service, one.off) for one in self._shares)
 
 
 def shares_of(site: Site, node: Node) -> tuple[Share, ...]:

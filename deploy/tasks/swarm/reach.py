@@ -126,7 +126,7 @@ def _caught_up(app: App, members: Members, behind: Member, newest: Member) -> Me
 
 
 @contextlib.contextmanager
-def data_site(app: App, environment: Environment, given: list[str]) -> Iterator[tuple[Site, Site]]:
+def data_and_lead(app: App, environment: Environment, given: list[str]) -> Iterator[tuple[Site, Site]]:
     """The node that has the project's data, stores and backups, and the manager that is worked through.
 
     Both are the manager before the first deploy. Raises DeployError where it is none of the hosts that are known.
